@@ -1,0 +1,25 @@
+"""From the output of a network to LACs on the grid of its source."""
+
+import numpy as np
+
+from mumap_node.imaging import resampling
+from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.volume import Geometry, Quantity, Volume
+
+
+def to_attenuation_map(output: Volume, card: ModelCard, onto: Geometry) -> Volume:
+    """Turn what a network gave into an attenuation map.
+
+    Nothing is clipped or mended: what a network does wrong is for the checks to find.
+
+    Args:
+        output: Network units on the model grid.
+        card: Says how many 1/cm a network unit is.
+        onto: Grid of the source; the map's voxels are exactly its voxels.
+
+    Returns:
+        LAC in 1/cm at the card's emission energy; 0 beyond the model grid.
+    """
+    scale = np.float32(card.output.lac_per_cm_per_unit)
+    lac = output.with_voxels(output.voxels * scale, Quantity.LAC_PER_CM)
+    return resampling.onto(lac, onto)

@@ -1,0 +1,1 @@
+"""How models are made; needs the extra ``train`` and is never imported by the node."""

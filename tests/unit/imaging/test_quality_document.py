@@ -1,0 +1,44 @@
+"""docs/quality.md explains every check in the order they are made, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import phantoms
+from mumap_node.dicom.selection import ASSUMED_UNCORRECTED
+from mumap_node.imaging import quality
+from mumap_node.imaging.acquisition import Acquisition
+from mumap_node.imaging.findings import Relaxable
+from mumap_node.imaging.model_card import Lungs
+from mumap_node.training.torso import analytic_torso
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "quality.md").read_text()
+
+
+def test_every_finding_is_explained():
+    lungs = Lungs(mean_per_cm=(0.03, 0.06), share_of_body=(0.1, 0.4), left_share=(0.2, 0.5))
+    limits = phantoms.card().plausibility.model_copy(update={"lungs": lungs})
+    card = phantoms.card(plausibility=limits)
+    torso = analytic_torso((16, 32, 32), 13.2)
+    acquisition = Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR")
+
+    findings = (
+        ASSUMED_UNCORRECTED,
+        *quality.check_input(acquisition, torso.emission.geometry, card),
+        *quality.assess(torso.lac, torso.emission, card),
+    )
+
+    explained = re.findall(r"^### `(.+)`$", DOCUMENT, re.MULTILINE)
+    assert explained == [finding.check for finding in findings]
+
+
+@pytest.mark.parametrize("name", Relaxable)
+def test_what_can_be_relaxed_says_so(name):
+    text = DOCUMENT.split(f"### `{name}`")[1].split("###")[0]
+
+    assert "**Relaxable:** yes" in text
+
+
+def test_nothing_else_says_it_can_be_relaxed():
+    assert DOCUMENT.count("**Relaxable:** yes") == len(Relaxable)
