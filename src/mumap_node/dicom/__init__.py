@@ -1,0 +1,1 @@
+"""The standard: datasets to values and back; no sockets, no files."""

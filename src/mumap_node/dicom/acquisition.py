@@ -1,0 +1,110 @@
+"""What was imaged and through what: radionuclide, energy window and collimator."""
+
+from pydicom import Dataset
+
+from mumap_node.dicom.codes import RADIONUCLIDE_OF_SNOMED, SNOMED_SCHEMES, code_of
+from mumap_node.dicom.elements import items, numbers, text, unsigned
+from mumap_node.errors import InputRejected
+from mumap_node.imaging.acquisition import Acquisition
+from mumap_node.imaging.attenuation import EMISSION_ENERGY_KEV
+
+Window = tuple[float, float]
+"""Lower and upper limit in keV."""
+
+
+def read_acquisition(dataset: Dataset) -> Acquisition:
+    """Read the conditions a model may limit.
+
+    Raises:
+        InputRejected: They are ambiguous, or the emission energy cannot be known.
+    """
+    _require_one(dataset, "NumberOfEnergyWindows", "several-energy-windows")
+    _require_one(dataset, "NumberOfDetectors", "several-detectors")
+    window = _energy_window(dataset)
+    coded = _coded_radionuclide(dataset)
+    radionuclide = coded or _radionuclide_of(window)
+    energy = EMISSION_ENERGY_KEV.get(radionuclide)
+    if energy is None:
+        raise InputRejected(
+            "unknown-emission-energy",
+            f"expected one of {', '.join(EMISSION_ENERGY_KEV)}, found {radionuclide}",
+        )
+    if window is not None and not window[0] <= energy <= window[1]:
+        raise InputRejected(
+            "radionuclide-contradicts-window",
+            f"expected an energy window around the {energy:g} keV of {radionuclide}, "
+            f"found {window[0]:g} to {window[1]:g} keV",
+        )
+    detector = next(iter(items(dataset, "DetectorInformationSequence")), Dataset())
+    return Acquisition(
+        radionuclide=radionuclide,
+        radionuclide_is_coded=bool(coded),
+        emission_energy_kev=energy,
+        energy_window_kev=window,
+        collimator_type=text(detector, "CollimatorType"),
+        collimator_name=text(detector, "CollimatorGridName"),
+    )
+
+
+def _require_one(dataset: Dataset, keyword: str, reason: str) -> None:
+    """Both counts shall be 1 for RECON TOMO (PS3.3 C.8.4.8); absent says nothing."""
+    found = unsigned(dataset, keyword)
+    if found and found != (1,):
+        raise InputRejected(reason, f"expected {keyword} of 1, found {found[0]}")
+
+
+def _energy_window(dataset: Dataset) -> Window | None:
+    """The one window that was reconstructed, by its limits: names repeat and lie."""
+    ranges = [
+        limits
+        for window in items(dataset, "EnergyWindowInformationSequence")
+        for limits in items(window, "EnergyWindowRangeSequence")
+    ]
+    windows = {window for window in map(_limits, ranges) if window is not None}
+    if len(windows) > 1:
+        raise InputRejected(
+            "several-energy-windows", f"expected one energy window, found {len(windows)}"
+        )
+    return next(iter(windows), None)
+
+
+def _limits(item: Dataset) -> Window | None:
+    lower = numbers(item, "EnergyWindowLowerLimit", 1)
+    upper = numbers(item, "EnergyWindowUpperLimit", 1)
+    if not lower or not upper:
+        return None
+    if not 0 < lower[0] < upper[0]:
+        raise InputRejected(
+            "invalid-value",
+            f"expected an energy window from low to high, found {lower[0]:g} to {upper[0]:g} keV",
+        )
+    return lower[0], upper[0]
+
+
+def _coded_radionuclide(dataset: Dataset) -> str:
+    """Such as "Tc-99m"; empty where no SNOMED code states one."""
+    codes = {
+        code_of(code).value
+        for item in items(dataset, "RadiopharmaceuticalInformationSequence")
+        for code in items(item, "RadionuclideCodeSequence")
+        if code_of(code).scheme in SNOMED_SCHEMES
+    }
+    found = {RADIONUCLIDE_OF_SNOMED.get(code, "another radionuclide") for code in codes}
+    if len(found) > 1:
+        raise InputRejected(
+            "ambiguous-radionuclide", f"expected one radionuclide, found {len(found)}"
+        )
+    return next(iter(found), "")
+
+
+def _radionuclide_of(window: Window | None) -> str:
+    """The only radionuclide we know whose photopeak the window holds."""
+    lower, upper = window or (0.0, 0.0)
+    found = [name for name, kev in EMISSION_ENERGY_KEV.items() if lower <= kev <= upper]
+    if len(found) != 1:
+        raise InputRejected(
+            "unknown-emission-energy",
+            "expected a radionuclide code, or an energy window around one photopeak of "
+            f"{', '.join(EMISSION_ENERGY_KEV)}, found {len(found)} in {lower:g} to {upper:g} keV",
+        )
+    return found[0]

@@ -1,0 +1,135 @@
+"""Texts of a map for people: what it is, of what, by what, and what was checked."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+
+from pydicom import Dataset
+from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
+
+from mumap_node.dicom.elements import text, texts, value
+from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.quiet import quiet
+from mumap_node.imaging.findings import Finding
+from mumap_node.imaging.model_card import ModelCard
+
+PREFIX = "SYNTHETIC MU-MAP"
+LONGEST_LO = 64
+"""Characters of VR LO (PS3.5 6.2). We keep to as many bytes, which some readers count instead."""
+
+LONGEST_ST = 1024
+LONGEST_LT = 10240
+
+_DEFAULT_REPERTOIRE = (("ISO_IR 6",), ("ISO 2022 IR 6",))
+
+_TYPED = str.maketrans(
+    {
+        **dict.fromkeys(("\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"), "u"),
+        "\N{SUPERSCRIPT TWO}": "2",
+        "\N{SUPERSCRIPT THREE}": "3",
+        "\N{SUPERSCRIPT MINUS}": "-",
+        "\N{SUPERSCRIPT ONE}": "1",
+        "\N{PLUS-MINUS SIGN}": "+-",
+        "\N{LESS-THAN OR EQUAL TO}": "<=",
+        "\N{GREATER-THAN OR EQUAL TO}": ">=",
+        "\N{EN DASH}": "-",
+        "\N{MULTIPLICATION SIGN}": "x",
+        "\N{DEGREE SIGN}": " deg",
+    }
+)
+"""How we type what ASCII does not have, in findings above all."""
+
+
+@quiet()
+def series_description(source: Dataset) -> bytes:
+    """Says SYNTHETIC and names the source, so that rest and stress are not confused.
+
+    Returns:
+        Encoded in the character set of the source, at most 64 characters and bytes; a source
+        name too long loses its middle, since what tells series apart is often at its end.
+    """
+    name = _source_name(source)
+    lengths = range(min(len(name), LONGEST_LO), 0, -1)
+    attempts = (_encoded(f"{PREFIX} {_without_middle(name, n)}", source) for n in lengths)
+    return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
+
+
+def derivation(card: ModelCard, lac_per_cm_per_unit: float) -> str:
+    """How the pixels came about, and what they mean."""
+    return ascii_text(
+        "Synthetic attenuation map, predicted and not measured: linear attenuation coefficients "
+        f"in 1/cm at {card.output.emission_energy_kev:g} keV ({card.output.beam} beam), stored "
+        f"value times {lac_per_cm_per_unit:g}. Made from the referenced reconstruction by model "
+        f"{card.identity} (SHA-256 {card.sha256}). For attenuation correction only, not CT, "
+        "not for diagnosis.",
+        LONGEST_ST,
+    )
+
+
+def contribution(card: ModelCard, provenance: Provenance, profile: str) -> str:
+    """What the node did, with everything its result depends on."""
+    return ascii_text(
+        f"Predicted the attenuation map with model {card.identity}, SHA-256 {card.sha256}, by "
+        f"{provenance.runtime}; profile {profile}, run {provenance.run}; settings: "
+        f"{provenance.settings}",
+        LONGEST_ST,
+    )
+
+
+def comments(findings: Iterable[Finding]) -> str:
+    """Every check with its number and limit, one to a line; assumed and relaxed ones say so."""
+    lines = [f"{finding}" for finding in findings]
+    return ascii_text("\r\n".join(["Checks of input and map:", *lines]), LONGEST_LT)
+
+
+def ascii_text(words: str, longest: int) -> str:
+    """In the default repertoire, valid in every character set a source may have."""
+    return words.translate(_TYPED).encode("ascii", "replace").decode("ascii")[:longest]
+
+
+def _source_name(source: Dataset) -> str:
+    """Series Description and Image ID (GE tells rest from stress in it), or the series number."""
+    description, image_id = (_decoded(source, key) for key in ("SeriesDescription", "ImageID"))
+    told_already = image_id.casefold() in description.casefold()
+    name = description if told_already else f"{description} {image_id}".strip()
+    number = series_number(source)
+    nameless = f"series {text(source, 'SeriesInstanceUID')[-12:] if number is None else number}"
+    return name or nameless
+
+
+def series_number(source: Dataset) -> int | None:
+    """Series Number of the source; None where it has none that is a number."""
+    stated = text(source, "SeriesNumber")
+    return int(stated) if re.fullmatch(r"\d{1,9}", stated) else None
+
+
+def _without_middle(name: str, length: int) -> str:
+    if length >= len(name):
+        return name
+    head = (length + 1) // 2
+    return f"{name[:head]}..{name[len(name) - (length - head) :]}"
+
+
+def _encodings(source: Dataset) -> list[str]:
+    """Python codecs of the source's character set; ASCII where it is none of DICOM's terms."""
+    terms = texts(source, "SpecificCharacterSet")
+    if not terms or terms in _DEFAULT_REPERTOIRE or not set(terms) <= python_encoding.keys():
+        return ["ascii"]
+    return convert_encodings(list(terms))
+
+
+def _decoded(source: Dataset, keyword: str) -> str:
+    """Text of the source in one line, without what VR LO does not allow."""
+    words = decode_bytes(value(source, keyword), _encodings(source), set())
+    printable = "".join(c if c.isprintable() and c not in "\\\ufffd" else " " for c in words)
+    return " ".join(printable.split())
+
+
+def _encoded(words: str, source: Dataset) -> bytes:
+    """In the character set of the source; in ASCII where a reader would not get it back."""
+    encodings = _encodings(source)
+    with suppress(ValueError):
+        encoded = bytes(encode_string(words, encodings))
+        if decode_bytes(encoded, encodings, set()) == words:
+            return encoded
+    return ascii_text(words, LONGEST_LO).encode("ascii")

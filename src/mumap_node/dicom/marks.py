@@ -1,0 +1,8 @@
+"""The marks our objects carry, by which we and others know them again."""
+
+SYNTHETIC = "SYNTHETIC"
+"""Image Type value 5: made by a network, not measured (PS3.3 C.8.4.9.1.1 leaves value 5 free)."""
+
+NODE_MODEL_NAME = "mumap-node"
+"""Manufacturer's Model Name of this node, in the General Equipment module and as Processing
+Equipment."""

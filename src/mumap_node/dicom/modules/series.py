@@ -1,0 +1,134 @@
+"""Series, frame of reference, equipment and SOP common: the modules around the image.
+
+One function per module of PS3.3; each gives the attributes of its module. Type 2 attributes we
+have no value for are written empty, as the standard asks.
+"""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+from pydicom import Dataset
+from pydicom.tag import Tag
+from pydicom.uid import NuclearMedicineImageStorage
+
+from mumap_node.dicom import codes, describing
+from mumap_node.dicom.elements import text
+from mumap_node.dicom.marks import NODE_MODEL_NAME
+from mumap_node.dicom.orientation import SCT_ENTRY, SCT_RECUMBENT, SCT_SIDE, position_of
+from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.verbatim import CODE, Attribute, copy_items, copy_valid, raw_element
+from mumap_node.imaging.model_card import ModelCard
+
+BODY_PARTS = (
+    "ABDOMEN", "BRAIN", "CHEST", "HEAD", "HEART", "LIVER", "NECK", "PELVIS", "THYROID", "TSPINE",
+    "WHOLEBODY",
+)  # fmt: skip
+"""Unpaired terms of PS3.16 Annex L, which need no Laterality."""
+
+_ORIENTATION = (*CODE, Attribute("PatientOrientationModifierCodeSequence", 2, items=CODE))
+
+
+def sop_common(source: Dataset, sop_instance_uid: str, made_at: datetime) -> Dataset:
+    """SOP Common (C.12.1); the time zone is stated only where the source states it."""
+    offset = ["TimezoneOffsetFromUTC"] if local_offset(source) else []
+    module = copy_valid(source, ["LongitudinalTemporalInformationModified", *offset])
+    module.SOPClassUID = NuclearMedicineImageStorage
+    module.SOPInstanceUID = sop_instance_uid
+    module.InstanceCreationDate, module.InstanceCreationTime = date_and_time(made_at)
+    return module
+
+
+def general_series(source: Dataset, series_instance_uid: str, made_at: datetime) -> Dataset:
+    """General Series (C.7.3.1): new, and named after the series it was made from."""
+    module = Dataset()
+    module.Modality = "NM"
+    module.SeriesInstanceUID = series_instance_uid
+    module.SeriesNumber = _series_number(source, series_instance_uid)
+    module.SeriesDate, module.SeriesTime = date_and_time(made_at)
+    description = describing.series_description(source)
+    module[Tag("SeriesDescription")] = raw_element(Tag("SeriesDescription"), "LO", description)
+    body_part = text(source, "BodyPartExamined")
+    module.BodyPartExamined = body_part if body_part in BODY_PARTS else "CHEST"
+    return module
+
+
+def patient_orientation(source: Dataset) -> Dataset:
+    """NM/PET Patient Orientation (C.8.4.6): the source's codes, or its Patient Position coded."""
+    module = Dataset()
+    entry, side = position_of(source)
+    lying = copy_items(source, "PatientOrientationCodeSequence", _ORIENTATION)
+    entering = copy_items(source, "PatientGantryRelationshipCodeSequence", CODE)
+    if not lying and side is not None:
+        recumbent = SCT_RECUMBENT.item()
+        recumbent.PatientOrientationModifierCodeSequence = [SCT_SIDE[side].item()]
+        lying = [recumbent]
+    if not entering and entry is not None:
+        entering = [SCT_ENTRY[entry].item()]
+    module.PatientOrientationCodeSequence = lying
+    module.PatientGantryRelationshipCodeSequence = entering
+    return module
+
+
+def frame_of_reference(source: Dataset) -> Dataset:
+    """Frame of Reference (C.7.4.1), where the source has one."""
+    module = copy_valid(source, ["FrameOfReferenceUID", "PositionReferenceIndicator"])
+    if "FrameOfReferenceUID" not in module:
+        return Dataset()
+    if "PositionReferenceIndicator" not in module:
+        module.PositionReferenceIndicator = None
+    return module
+
+
+def equipment(
+    source: Dataset, card: ModelCard, provenance: Provenance, profile: str, made_at: datetime
+) -> Dataset:
+    """General Equipment (C.7.5.1) and Contributing Equipment (C.12.1): the node, and the camera."""
+    module = _node(card, provenance)
+    module.StationName = provenance.ae_title
+    node = _node(card, provenance)
+    node.PurposeOfReferenceCodeSequence = [codes.PROCESSING_EQUIPMENT.item()]
+    node.ContributionDateTime = made_at.strftime("%Y%m%d%H%M%S")
+    node.ContributionDescription = describing.contribution(card, provenance, profile)
+    camera = copy_valid(
+        source,
+        (
+            "Manufacturer", "InstitutionName", "StationName", "ManufacturerModelName",
+            "DeviceSerialNumber", "SoftwareVersions",
+        ),
+    )  # fmt: skip
+    camera.PurposeOfReferenceCodeSequence = [codes.ACQUISITION_EQUIPMENT.item()]
+    made_by = "Manufacturer" in camera  # type 1 there; without it the item would be invalid
+    module.ContributingEquipmentSequence = [camera, node] if made_by else [node]
+    return module
+
+
+def local_offset(source: Dataset) -> timezone | None:
+    """The Timezone Offset From UTC the source states; None where it states none."""
+    stated = re.fullmatch(r"([+-])(0\d|1[0-4])([0-5]\d)", text(source, "TimezoneOffsetFromUTC"))
+    if stated is None:
+        return None
+    offset = timedelta(hours=int(stated[2]), minutes=int(stated[3]))
+    return timezone(-offset if stated[1] == "-" else offset)
+
+
+def date_and_time(moment: datetime) -> tuple[str, str]:
+    """VR DA and TM of a local time."""
+    return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
+
+
+def _node(card: ModelCard, provenance: Provenance) -> Dataset:
+    item = Dataset()
+    item.Manufacturer = item.ManufacturerModelName = NODE_MODEL_NAME
+    # the hash has all 64 characters of VR LO, so it must not be the last, which may be padded
+    item.SoftwareVersions = [provenance.software_version, card.sha256, card.identity]
+    return item
+
+
+def _series_number(source: Dataset, series_instance_uid: str) -> int:
+    """Beyond any camera's range, sorted by the source's number, and distinct for each map.
+
+    One, the source's number (up to 999, else 0) in three digits, six digits of the new UID.
+    """
+    number = describing.series_number(source) or 0
+    distinct = int(series_instance_uid.rsplit(".", 1)[-1]) % 1_000_000
+    return 1_000_000_000 + (number if number < 1000 else 0) * 1_000_000 + distinct

@@ -1,0 +1,146 @@
+"""An attenuation map to a dataset, one function per output profile."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
+
+from mumap_node.dicom.digests import dataset_sha256
+from mumap_node.dicom.elements import text
+from mumap_node.dicom.geometry import read_slice_numbers
+from mumap_node.dicom.modules import image, series
+from mumap_node.dicom.patient import patient_and_study
+from mumap_node.dicom.pixels import read_pixel_format
+from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.quiet import quiet
+from mumap_node.dicom.uids import (
+    IMPLEMENTATION_CLASS_UID,
+    derive_uid,
+    implementation_version_name,
+)
+from mumap_node.imaging.findings import Finding
+from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.volume import Quantity, Volume
+
+__all__ = ["PROFILES", "Provenance", "write_attenuation_map"]
+
+Encoder = Callable[[Volume, Dataset, ModelCard, Sequence[Finding], Provenance], Dataset]
+
+
+@quiet()
+def write_attenuation_map(
+    mumap: Volume,
+    source: Dataset,
+    card: ModelCard,
+    findings: Sequence[Finding],
+    provenance: Provenance,
+    *,
+    profile: str = "standard",
+) -> Dataset:
+    """Encode a map as an instance of a new series in the study of its source.
+
+    A map that failed its checks is encoded too, for a person to see; values no map should have
+    are then clipped to what can be stored, not-a-number to 0.
+
+    Args:
+        mumap: LAC in 1/cm on the geometry of the source.
+        source: The instance the map was made from, as received.
+        card: Of the model that made it.
+        findings: Every check, written into the object.
+        provenance: Who made it, when and with what.
+        profile: One of PROFILES.
+
+    Returns:
+        A dataset with file meta information; encode it with ``files.to_bytes``.
+
+    Raises:
+        ValueError: A volume that is no map on the grid of the source, or an unknown profile.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"expected a profile of {', '.join(PROFILES)}, found {profile}")
+    if mumap.quantity is not Quantity.LAC_PER_CM:
+        raise ValueError(f"expected LAC in 1/cm, found {mumap.quantity}")
+    layout = read_pixel_format(source)
+    if mumap.voxels.shape != (layout.frames, layout.rows, layout.columns):
+        raise ValueError(f"expected the grid of the source, found {mumap.voxels.shape}")
+    return PROFILES[profile](mumap, source, card, findings, provenance)
+
+
+def _standard(
+    mumap: Volume,
+    source: Dataset,
+    card: ModelCard,
+    findings: Sequence[Finding],
+    provenance: Provenance,
+) -> Dataset:
+    """An NM object with its unit in a Real World Value Mapping, and nothing private."""
+    made_at = provenance.made_at
+    made_at = made_at.astimezone(series.local_offset(source) or made_at.tzinfo)
+    instance_uid, series_uid = _derived_uids(source, card, provenance, "standard")
+    stored = _stored_frames(mumap, read_slice_numbers(source))
+    dataset = Dataset()
+    for module in (
+        patient_and_study(source),
+        series.general_series(source, series_uid, made_at),
+        series.patient_orientation(source),
+        series.frame_of_reference(source),
+        series.equipment(source, card, provenance, "standard", made_at),
+        image.general_image(source, card, findings, made_at),
+        image.image_pixel(stored),
+        image.multi_frame(source, len(stored)),
+        image.nm_image(source),
+        image.acquisition(source),
+        image.reconstruction(source),
+        series.sop_common(source, instance_uid, made_at),
+        image.common_instance_reference(source),
+    ):
+        dataset.update(module)
+    dataset.file_meta = _file_meta(instance_uid, provenance)
+    return dataset
+
+
+PROFILES: Mapping[str, Encoder] = MappingProxyType({"standard": _standard})
+"""Output profiles by name: how the map is encoded for one kind of receiving station."""
+
+
+def _derived_uids(
+    source: Dataset, card: ModelCard, provenance: Provenance, profile: str
+) -> tuple[str, str]:
+    """SOP and Series Instance UID: the same for the same map, another for any other.
+
+    A retry, on whatever machine, thus names its object as the attempt before did.
+    """
+    made_of = (
+        text(source, "SOPInstanceUID"),
+        dataset_sha256(source),
+        card.identity,
+        card.sha256,
+        profile,
+        provenance.settings,
+        provenance.software_version,
+        str(provenance.run),
+    )
+    return derive_uid("instance", *made_of), derive_uid("series", *made_of)
+
+
+def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Stored values, in the order of the source's frames."""
+    finite = np.nan_to_num(mumap.voxels.astype(np.float64), nan=0.0)
+    stored = np.clip(np.rint(finite * image.STORED_PER_LAC), 0, image.LARGEST_STORED)
+    frames: NDArray[np.uint16] = stored.astype(np.uint16)[np.array(slice_numbers) - 1]
+    return frames
+
+
+def _file_meta(instance_uid: str, provenance: Provenance) -> FileMetaDataset:
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = NuclearMedicineImageStorage
+    meta.MediaStorageSOPInstanceUID = UID(instance_uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = implementation_version_name(provenance.software_version)
+    return meta

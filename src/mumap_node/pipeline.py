@@ -1,0 +1,106 @@
+"""The straight line from a nAC reconstruction to its attenuation map."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+from mumap_node.dicom.reading import read_reconstruction
+from mumap_node.dicom.selection import select_nac_reconstruction
+from mumap_node.dicom.writing import Provenance, write_attenuation_map
+from mumap_node.errors import InputRejected
+from mumap_node.imaging import postprocess, preprocess, quality
+from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
+from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.volume import Volume, Voxels
+
+Predict = Callable[[Voxels], Voxels]
+"""A network: float32 array (slice, row, column) in, array of the same shape out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A card and the network it describes."""
+
+    card: ModelCard
+    predict: Predict
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a route, or a person, asks of the line.
+
+    Attributes:
+        assume_nac: The site's word that input without any statement is uncorrected.
+        relax: Card limits lowered from fail to warn.
+        profiles: Output profiles to write, by name.
+    """
+
+    assume_nac: bool = False
+    relax: frozenset[Relaxable] = frozenset()
+    profiles: tuple[str, ...] = ("standard",)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AttenuationMap:
+    """A finished map.
+
+    Attributes:
+        volume: LAC in 1/cm on the geometry of its source.
+        findings: Every check of input and map, in the order they were made.
+        objects: The encoded map by output profile.
+    """
+
+    volume: Volume
+    findings: tuple[Finding, ...]
+    objects: Mapping[str, Dataset]
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether no check failed."""
+        return worst(self.findings) is not Verdict.FAIL
+
+
+def make_attenuation_map(
+    dataset: Dataset, model: Model, request: Request, provenance: Provenance
+) -> AttenuationMap:
+    """Answer a nAC reconstruction with its attenuation map.
+
+    Args:
+        dataset: One NM RECON TOMO instance, as received.
+        model: The network and what it expects and returns.
+        request: What the route asks for.
+        provenance: Who makes the map, when and with what; written into every object.
+
+    Returns:
+        The map in 1/cm on the grid of its source, with findings and encoded objects.
+
+    Raises:
+        InputRejected: The instance can never give a map with this model and request.
+    """
+    selected = select_nac_reconstruction(dataset, assume_nac=request.assume_nac)
+    source = read_reconstruction(selected.dataset)
+    fitness = _require_fit(source, model.card, request)
+    prepared = preprocess.prepare(source.volume, model.card)
+    output = prepared.with_voxels(model.predict(prepared.voxels))
+    mumap = postprocess.to_attenuation_map(output, model.card, onto=source.volume.geometry)
+    plausibility = relax(quality.assess(mumap, source.volume, model.card), request.relax)
+    findings = (*selected.findings, *fitness, *plausibility)
+    objects = {
+        profile: write_attenuation_map(
+            mumap, dataset, model.card, findings, provenance, profile=profile
+        )
+        for profile in request.profiles
+    }
+    return AttenuationMap(mumap, findings, objects)
+
+
+def _require_fit(source: Reconstruction, card: ModelCard, request: Request) -> tuple[Finding, ...]:
+    """What the model's limits say of an input; one beyond them is not worth a map."""
+    limits = quality.check_input(source.acquisition, source.volume.geometry, card)
+    findings = relax(limits, request.relax)
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    if failed:
+        raise InputRejected("outside-model-limits", "; ".join(map(str, failed)))
+    return findings

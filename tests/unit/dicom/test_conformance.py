@@ -1,0 +1,46 @@
+"""The conformance statement says what the code does."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydicom.datadict import keyword_for_tag
+
+from mumap_node.dicom import codes
+from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
+from mumap_node.dicom.writing import PROFILES
+from mumap_node.node.receiver import TRANSFER_SYNTAXES
+
+ROOT = Path(__file__).parents[3]
+STATEMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+GOLDEN = json.loads((ROOT / "tests/golden/standard/expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("tag", sorted(GOLDEN))
+def test_every_attribute_of_a_map_is_in_the_statement(tag):
+    assert f"`{keyword_for_tag(int(tag, 16))}`" in STATEMENT
+
+
+@pytest.mark.parametrize("uid", TRANSFER_SYNTAXES, ids=lambda uid: uid.name)
+def test_every_transfer_syntax_is_in_the_statement(uid):
+    assert f"| `{uid}` |" in STATEMENT
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_in_the_statement(profile):
+    assert f"profile `{profile}`" in STATEMENT
+
+
+def test_the_implementation_class_uid_is_in_the_statement():
+    assert f"`{IMPLEMENTATION_CLASS_UID}`" in STATEMENT
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        codes.PER_CENTIMETER, codes.QUANTITY, codes.ATTENUATION_COEFFICIENT, codes.SOURCE_IMAGE,
+        codes.ACQUISITION_EQUIPMENT, codes.PROCESSING_EQUIPMENT,
+    ],
+)  # fmt: skip
+def test_every_code_we_write_is_in_the_statement(code):
+    assert f"({code.value}, {code.scheme}" in STATEMENT

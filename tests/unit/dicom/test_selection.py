@@ -1,0 +1,214 @@
+"""Which instance qualifies, and the reason why another does not."""
+
+import pytest
+from pydicom import Dataset
+from pydicom.uid import CTImageStorage
+
+from builders import change, file_of, model, nac, nac_object, provenance
+from mumap_node.dicom.corrections import RULES, stated_correction
+from mumap_node.dicom.files import read_dataset, to_bytes
+from mumap_node.dicom.selection import (
+    ASSUMED_UNCORRECTED,
+    is_own_map,
+    select_nac_reconstruction,
+)
+from mumap_node.errors import InputRejected
+from mumap_node.pipeline import Request, make_attenuation_map
+
+
+def reason(dataset: Dataset, *, assume_nac: bool = True) -> str:
+    with pytest.raises(InputRejected) as caught:
+        select_nac_reconstruction(dataset, assume_nac=assume_nac)
+    return caught.value.reason
+
+
+def with_private(group: int, creator: str, offset: int, vr: str, value: object) -> Dataset:
+    dataset = nac_object()
+    dataset.private_block(group, "SOMEBODY ELSE", create=True).add_new(offset, "LO", "x")
+    dataset.private_block(group, creator, create=True).add_new(offset, vr, value)
+    return read_dataset(file_of(dataset))
+
+
+def test_a_silent_header_needs_the_word_of_the_site():
+    assert reason(nac(), assume_nac=False) == "correction-undecidable"
+
+    selected = select_nac_reconstruction(nac(), assume_nac=True)
+
+    assert selected.findings == (ASSUMED_UNCORRECTED,)
+
+
+@pytest.mark.parametrize("first", ["ORIGINAL", "DERIVED"])
+def test_original_and_derived_reconstructions_qualify(first):
+    dataset = nac(ImageType=[first, "PRIMARY", "RECON TOMO", "EMISSION"])
+
+    assert select_nac_reconstruction(dataset, assume_nac=True).dataset is dataset
+
+
+@pytest.mark.parametrize(
+    ("image_type", "expected"),
+    [
+        (["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], "projections"),
+        (["ORIGINAL", "PRIMARY", "GATED TOMO", "EMISSION"], "gated"),
+        (["ORIGINAL", "PRIMARY", "RECON GATED TOMO", "EMISSION"], "gated"),
+        (["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"], "not-a-reconstruction"),
+        (["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"], "not-a-reconstruction"),
+        (["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION"], "not-emission"),
+        (["DERIVED", "PRIMARY", "RECON TOMO"], "not-emission"),
+        (["DERIVED"], "not-emission"),
+        (b"", "not-emission"),
+        (None, "not-emission"),
+    ],
+)
+def test_other_image_types_are_refused(image_type, expected):
+    assert reason(nac(ImageType=image_type)) == expected
+
+
+def test_other_sop_classes_are_refused():
+    assert reason(nac(SOPClassUID=CTImageStorage)) == "not-nuclear-medicine"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"CorrectedImage": "ATTN"},
+        {"CorrectedImage": b"Attn"},
+        {"CorrectedImage": ["UNIF", "SCAT", "ATTN", "DECY"]},
+        {"ImageID": b"JASZCZAK_PHAN_DH[ATTC]"},
+        {"ImageID": "TOMO_EM_IRACSCRR"},
+        {"ImageID": "IRAC"},
+        {"ImageID": "Stress AC"},
+        {"SeriesDescription": "MPI STRESS-RR-SC-ACM"},
+        {"SeriesDescription": "Rest [attc]"},
+        {"SeriesDescription": "rest_ctac"},
+        {"SeriesDescription": "Attenuation Corrected"},
+        {"SeriesDescription": "NAC and AC"},
+        {"SeriesDescription": b"STRESS\\AC "},
+        {"ImageComments": "$ReconCorr$ACSCRR$Other$x"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("assume_nac", [True, False])
+def test_no_word_of_the_site_outweighs_a_statement_of_correction(stated, assume_nac):
+    assert reason(nac(**stated), assume_nac=assume_nac) == "already-attenuation-corrected"
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        {"CorrectedImage": b""},
+        {"CorrectedImage": ["UNIF", "DECY", "COR"]},
+        {"ImageID": "IRNC"},
+        {"ImageID": "ReconRest"},
+        {"SeriesDescription": "STRESS NAC"},
+        {"SeriesDescription": "rest non-AC"},
+        {"SeriesDescription": "no AC"},
+        {"SeriesDescription": "Ruhe ohne AC"},
+        {"SeriesDescription": "without attenuation correction"},
+        {"SeriesDescription": "BACK TACK ACUTE"},
+        {"SeriesDescription": "RR only"},
+        {"ImageComments": "$ReconCorr$RR"},
+        {"ImageComments": "AC unit was loud"},
+    ],
+    ids=str,
+)
+def test_other_words_state_no_correction(silent):
+    assert stated_correction(nac(**silent)) is None
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "offset", "vr"),
+    [
+        (0x0055, "SIEMENS MED NM", 0x8C, "SS"),
+        (0x0011, "GEMS_GENIE_1", 0x77, "SL"),
+    ],
+)
+def test_private_flags_state_a_correction_where_they_are_set(group, creator, offset, vr):
+    assert reason(with_private(group, creator, offset, vr, 1)) == "already-attenuation-corrected"
+    assert stated_correction(with_private(group, creator, offset, vr, 0)) is None
+    assert stated_correction(with_private(group, "SOMEBODY 2", offset, vr, 1)) is None
+
+
+@pytest.mark.parametrize("offset", [0x12, 0x30])
+def test_private_names_of_ge_state_a_correction(offset):
+    dataset = with_private(0x0011, "GEMS_GENIE_1", offset, "LO", "TOMO_EM_IRACSCRR")
+
+    assert reason(dataset) == "already-attenuation-corrected"
+
+
+def test_a_reconstruction_with_attenuation_maps_is_corrected():
+    dataset = nac_object()
+    dataset.RadiopharmaceuticalInformationSequence[0].Radiopharmaceutical = "ATTENUATION MAPS"
+
+    assert reason(read_dataset(file_of(dataset))) == "already-attenuation-corrected"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"CorrectedImage": ["UNIF", "SCAT"]},
+        {"ImageID": "IRNCSC"},
+        {"SeriesDescription": "STRESS RR-SC"},
+        {"ImageComments": "$ReconCorr$SCRR"},
+    ],
+    ids=str,
+)
+def test_scatter_corrected_input_is_refused(stated):
+    assert reason(nac(**stated)) == "already-scatter-corrected"
+
+
+def test_the_siemens_scatter_flag_states_a_correction():
+    dataset = with_private(0x0055, "SIEMENS MED NM", 0x57, "SS", 1)
+
+    assert reason(dataset) == "already-scatter-corrected"
+
+
+def test_attenuation_is_told_before_scatter():
+    dataset = nac(CorrectedImage=["SCAT", "ATTN"])
+
+    assert reason(dataset) == "already-attenuation-corrected"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.statement)
+def test_every_rule_names_its_source_and_quotes_no_value(rule):
+    assert rule.source
+    assert rule.reason in ("already-attenuation-corrected", "already-scatter-corrected")
+
+
+@pytest.mark.parametrize("name", [b"[" * 70000, b"NO " * 20000 + b"AC", b" -" * 40000 + b"AC"])
+def test_hostile_names_cost_no_time(name):
+    assert stated_correction(nac(SeriesDescription=name)) is None
+
+
+def test_refusals_do_not_quote_what_the_header_says():
+    with pytest.raises(InputRejected) as caught:
+        select_nac_reconstruction(nac(SeriesDescription="SECRET^NAME AC"), assume_nac=True)
+
+    assert "SECRET" not in str(caught.value)
+
+
+def own_map() -> Dataset:
+    made = make_attenuation_map(nac(), model(), Request(assume_nac=True), provenance())
+    return read_dataset(to_bytes(made.objects["standard"]))
+
+
+def test_an_own_map_is_known_again_and_never_an_input():
+    assert is_own_map(own_map())
+    assert reason(own_map()) == "not-emission"
+
+
+@pytest.mark.parametrize("lost", ["ManufacturerModelName", "ContributingEquipmentSequence"])
+def test_an_own_map_is_known_by_either_of_its_marks(lost):
+    dataset = own_map()
+    delattr(dataset, lost)
+
+    assert is_own_map(dataset)
+
+
+def test_other_objects_are_no_own_maps():
+    other = nac(ImageType=["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION", "SYNTHETIC"])
+    reconstruction = own_map()
+    change(reconstruction, {"ImageType": ["DERIVED", "PRIMARY", "RECON TOMO", "EMISSION"]})
+
+    assert not is_own_map(nac())
+    assert not is_own_map(other)
+    assert not is_own_map(reconstruction)

@@ -1,0 +1,132 @@
+"""The line from a reconstruction to its map, with networks of a few lines."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders import card, model, nac, provenance, torso_counts
+from mumap_node.dicom.files import to_bytes
+from mumap_node.errors import InputRejected
+from mumap_node.imaging.findings import Relaxable, Verdict
+from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.volume import Quantity, Voxels
+from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
+
+SITES_WORD = Request(assume_nac=True)
+
+
+def made(model_: Model | None = None, request: Request = SITES_WORD, **source) -> AttenuationMap:
+    return make_attenuation_map(nac(**source), model_ or model(), request, provenance())
+
+
+def limited(**limits: object) -> ModelCard:
+    usual = card()
+    return usual.model_copy(update={"limits": usual.limits.model_copy(update=limits)})
+
+
+def test_water_fills_where_the_counts_are():
+    lac = made().volume
+
+    assert lac.quantity is Quantity.LAC_PER_CM
+    np.testing.assert_allclose(lac.voxels[torso_counts() > 0], 0.154)
+    assert not lac.voxels[torso_counts() == 0].any()
+
+
+def test_findings_come_in_the_order_of_the_line():
+    checks = [finding.check for finding in made().findings]
+
+    assert checks[0] == "attenuation-statement"
+    assert checks.index("radionuclide") < checks.index("matrix") < checks.index("finite")
+
+
+def test_what_was_assumed_is_a_warning_and_the_map_may_be_sent():
+    answer = made()
+
+    assert answer.findings[0].verdict is Verdict.WARN
+    assert answer.may_be_sent
+
+
+def test_nothing_is_made_without_the_word_of_the_site():
+    with pytest.raises(InputRejected, match="correction-undecidable"):
+        made(request=Request())
+
+
+def test_an_input_beyond_the_limits_is_rejected_before_the_network_runs():
+    def never(_: Voxels) -> Voxels:
+        raise AssertionError("expected no prediction")
+
+    with pytest.raises(InputRejected, match=r"outside-model-limits: spacing fail: .*8 mm"):
+        made(Model(limited(spacing_mm=(1.0, 8.0)), never))
+
+
+def test_a_relaxed_limit_is_a_warning_in_findings_and_object():
+    request = Request(assume_nac=True, relax=frozenset({Relaxable.SPACING}))
+
+    answer = made(Model(limited(spacing_mm=(1.0, 8.0)), model().predict), request)
+
+    (spacing,) = (finding for finding in answer.findings if finding.check == "spacing")
+    assert (spacing.verdict, spacing.relaxed) == (Verdict.WARN, True)
+    assert answer.may_be_sent
+    assert "spacing warn" in answer.objects["standard"].ImageComments
+    assert "relaxed by the route" in answer.objects["standard"].ImageComments
+
+
+def test_a_limit_that_can_never_be_relaxed_stays_one():
+    everything = Request(assume_nac=True, relax=frozenset(Relaxable))
+
+    with pytest.raises(InputRejected, match="outside-model-limits: radionuclide fail"):
+        made(Model(limited(radionuclides=("Tl-201",)), model().predict), everything)
+
+
+def test_a_map_that_fails_its_checks_is_kept_for_a_person_and_never_sent():
+    answer = made(model(lambda counts: np.full_like(counts, np.nan)))
+
+    assert not answer.may_be_sent
+    assert "finite fail" in answer.objects["standard"].ImageComments
+    assert to_bytes(answer.objects["standard"])
+
+
+def test_a_network_that_breaks_its_promise_is_a_bug():
+    with pytest.raises(ValueError, match="expected voxels of shape"):
+        made(model(lambda counts: counts[1:]))
+
+
+def test_every_profile_asked_for_is_written():
+    assert list(made().objects) == ["standard"]
+    assert made(request=Request(assume_nac=True, profiles=())).objects == {}
+
+
+def test_the_same_source_gives_the_same_bytes():
+    one, other = (to_bytes(made().objects["standard"]) for _ in range(2))
+
+    assert one == other
+
+
+axes = st.sampled_from(
+    [(1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, 1, 0), (0, 1, 0, 1, 0, 0), (0, -1, 0, -1, 0, 0),
+     (0.99996192, 0.00872654, 0, -0.00872654, 0.99996192, 0)]
+)  # fmt: skip
+spacings = st.tuples(
+    st.sampled_from([-6.0, -2.5, 2.5, 6.0]), st.floats(2, 9).map(lambda mm: round(mm, 3)),
+    st.floats(2, 9).map(lambda mm: round(mm, 3)),
+)  # fmt: skip
+
+
+@given(axes, spacings, st.permutations(range(1, 5)), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_map_has_the_geometry_of_its_source(orientation, spacing_mm, order, signed):
+    source = nac(
+        shape=(4, 5, 6), orientation=orientation, spacing_mm=spacing_mm, slice_vector=order,
+        signed=signed,
+    )  # fmt: skip
+
+    answer = make_attenuation_map(source, model(), SITES_WORD, provenance())
+
+    copied, original = answer.objects["standard"], source
+    assert copied.SliceVector == original.SliceVector
+    assert copied.PixelSpacing == original.PixelSpacing
+    assert copied.SpacingBetweenSlices == original.SpacingBetweenSlices
+    (theirs,), (ours,) = original.DetectorInformationSequence, copied.DetectorInformationSequence
+    assert ours.ImagePositionPatient == theirs.ImagePositionPatient
+    assert ours.ImageOrientationPatient == theirs.ImageOrientationPatient
