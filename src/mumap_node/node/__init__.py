@@ -1,0 +1,1 @@
+"""The world: sockets, disk, the durable engine, the model runtime."""

@@ -1,0 +1,118 @@
+"""Who may open an association, and what to write into the settings so that somebody may.
+
+Everybody who is not listed is refused. Pure decisions; nothing here touches a socket.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mumap_node.node.routing import Peer, find_peer
+
+NO_CALLED = (1, 1, 7)
+NO_CALLING = (1, 1, 3)
+NO_ROOM = (2, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an association is not opened.
+
+    Attributes:
+        reason: Stable code of docs/operations.md.
+        sentence: Expected and found.
+        settings: Lines for ``mumap-node.toml`` that would allow it, ready to paste.
+        wire: Result, source and diagnostic of the A-ASSOCIATE-RJ (PS3.8 9.3.4).
+    """
+
+    reason: str
+    sentence: str
+    settings: str
+    wire: tuple[int, int, int]
+
+
+def refuse_address(peers: Iterable[Peer], address: str) -> Refusal | None:
+    """Why nobody may connect from this IP address; None where some peer may."""
+    if any(peer.calls_from(address) for peer in peers):
+        return None
+    return Refusal(
+        reason="peer-address",
+        sentence=f"expected an address listed in the hosts of a peer, found {address}",
+        settings=_new_peer("AE TITLE OF THE SENDER", address),
+        wire=NO_CALLING,  # never sent: the connection is closed before anything is said
+    )
+
+
+def refuse_titles(
+    peers: Sequence[Peer], ae_title: str, *, called: str, calling: str, address: str
+) -> Refusal | None:
+    """Why this caller may not open an association; None where it may.
+
+    Args:
+        peers: Who may.
+        ae_title: Of this node.
+        called: Whom the caller asked for.
+        calling: What the caller says it is.
+        address: Where it calls from.
+    """
+    if called.strip() != ae_title.strip():
+        return Refusal(
+            reason="called-ae-title",
+            sentence=f"expected called AE title {ae_title!r}, found {called.strip()!r}; "
+            "correct it at the sender, or here",
+            settings=f"[node]\nae_title = {_quoted(called.strip())}\n",
+            wire=NO_CALLED,
+        )
+    if find_peer(peers, calling, address) is not None:
+        return None
+    known = next((peer for peer in peers if peer.ae_title == calling.strip()), None)
+    if known is None:
+        return Refusal(
+            reason="calling-ae-title",
+            sentence=f"expected the AE title of a peer, found {calling.strip()!r}",
+            settings=_new_peer(calling.strip(), address),
+            wire=NO_CALLING,
+        )
+    return Refusal(
+        reason="peer-address",
+        sentence=f"expected peer {known.name!r} to call from its hosts, found {address}",
+        settings=_moved_peer(known, address),
+        wire=NO_CALLING,
+    )
+
+
+def refuse_for_now(limit: int) -> Refusal:
+    """Why one more association is too many."""
+    return Refusal(
+        reason="too-many-associations",
+        sentence=f"expected fewer than {limit} open associations, found {limit}",
+        settings=f"[receiver]\nmax_associations = {2 * limit}\n",
+        wire=NO_ROOM,
+    )
+
+
+def _new_peer(ae_title: str, address: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", ae_title.lower()).strip("-") or "peer"
+    return (
+        f"[[peers]]\nname = {_quoted(name)}\nae_title = {_quoted(ae_title)}\n"
+        f"hosts = [{_quoted(address)}]\n"
+    )
+
+
+def _moved_peer(peer: Peer, address: str) -> str:
+    hosts = [*(_host(str(network)) for network in peer.networks), address]
+    return (
+        f"[[peers]]\nname = {_quoted(peer.name)}\nae_title = {_quoted(peer.ae_title)}\n"
+        f"hosts = [{', '.join(map(_quoted, hosts))}]\n"
+    )
+
+
+def _host(network: str) -> str:
+    """A network as people write it: a single address without its prefix length."""
+    return network.removesuffix("/32").removesuffix("/128")
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML; JSON escapes the same way."""
+    return json.dumps(text)

@@ -1,0 +1,53 @@
+"""Attempts: what the engine is asked to run, named so that asking twice is asking once."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Kind(StrEnum):
+    """What an attempt tries; begins its workflow's id."""
+
+    MAP = "map"  #: to make one map
+    DELIVER = "deliver"  #: to deliver one map to one destination
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at one piece of work; one workflow of the engine.
+
+    Holds identifiers only: it is what the engine's database gets to know.
+
+    Attributes:
+        kind: What is tried.
+        job_id: The job it belongs to.
+        number: Counts from 1.
+        destination: Name of the destination; empty for the making of a map.
+        wait_seconds: Time to let pass before it begins.
+    """
+
+    kind: Kind
+    job_id: str
+    number: int = 1
+    destination: str = ""
+    wait_seconds: float = 0.0
+
+    @property
+    def workflow_id(self) -> str:
+        """Same piece of work and number: same id, and so the same workflow."""
+        return f"{self.series}{self.number}"
+
+    @property
+    def series(self) -> str:
+        """What the ids of all attempts at this piece of work begin with."""
+        destination = f"/{self.destination}" if self.destination else ""
+        return f"{self.kind}/{self.job_id}{destination}/"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the engine keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """From what the engine kept."""
+        return cls(**{**fields, "kind": Kind(fields["kind"])})

@@ -1,0 +1,88 @@
+"""The web application: a page for people, and two addresses for monitoring. It only reads."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from mumap_node.node.web.handbook import handbook
+from mumap_node.node.web.health import Watch, look
+from mumap_node.node.web.page import Site, render_handbook, render_page
+
+MOST_PAGES = 100_000
+
+HEADERS = {
+    # Nothing from outside, no scripts, in no frame: the page needs none of it.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+def build_app(site: Site, watch: Watch) -> FastAPI:
+    """The application of one node.
+
+    Args:
+        site: What the page shows.
+        watch: What health looks at.
+    """
+    app = FastAPI(title="mumap-node", docs_url=None, redoc_url=None, openapi_url=None)
+    app.middleware("http")(_add_headers)
+    _add_health(app, watch)
+    _add_pages(app, site, watch)
+    return app
+
+
+async def _add_headers(
+    request: Request, answer: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await answer(request)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _add_health(app: FastAPI, watch: Watch) -> None:
+    @app.get("/health/live")
+    def live() -> dict[str, str]:
+        """This process answers; restart it where it does not."""
+        return {"status": "live"}
+
+    @app.get("/health/ready")
+    def ready() -> JSONResponse:
+        """The node can do its work: one entry per thing it depends on."""
+        checks = look(watch, datetime.now(UTC))
+        is_ready = all(check.ok for check in checks)
+        content = {
+            "status": "ready" if is_ready else "not ready",
+            "checks": [{**asdict(check), "ok": check.ok} for check in checks],
+        }
+        return JSONResponse(content, status_code=200 if is_ready else 503)
+
+
+def _add_pages(app: FastAPI, site: Site, watch: Watch) -> None:
+    @app.get("/")
+    def page(
+        state: Annotated[str, Query(max_length=20)] = "",
+        page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+    ) -> HTMLResponse:
+        """Jobs, destinations and health for people."""
+        now = datetime.now(UTC)
+        return HTMLResponse(render_page(site, look(watch, now), now, state, page))
+
+    @app.get("/operations")
+    def operations() -> HTMLResponse:
+        """The handbook; every reason has an anchor."""
+        return HTMLResponse(render_handbook(site, handbook()))
+
+    @app.get("/style.css")
+    def style() -> Response:
+        """The one sheet."""
+        sheet = files("mumap_node.node.web").joinpath("style.css").read_bytes()
+        return Response(sheet, media_type="text/css", headers={"Cache-Control": "max-age=86400"})

@@ -1,0 +1,162 @@
+"""The page: jobs, their states and reasons, destinations and health, as HTML without a script."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mumap_node.node.records import DeliveryState
+from mumap_node.node.routing import Destination
+from mumap_node.node.states import JobState
+from mumap_node.node.views import JobView
+from mumap_node.node.web.health import Check
+
+ROWS = 100
+"""Jobs on one page; reading a thousand at once helps nobody."""
+
+MEANINGS: Mapping[str, str] = {
+    JobState.COLLECTING: "received, and not yet looked at",
+    JobState.QUEUED: "waits for a worker",
+    JobState.RUNNING: "a worker is making the map",
+    JobState.DELIVERING: "the map is stored, and not yet accepted by every destination",
+    JobState.DONE: "every destination accepted the map",
+    JobState.HELD: "no route matches, or the header cannot decide: a person must look",
+    JobState.QUARANTINED: "stopped for good: a person must look",
+    JobState.IGNORED: "a route or a person says so, or it is a map of ours coming back",
+    JobState.CANCELLED: "stopped by a person, or superseded by corrected attributes",
+}
+"""What a state means, for people; in the order of a job's life."""
+
+TONES: Mapping[str, str] = {
+    JobState.COLLECTING: "busy",
+    JobState.QUEUED: "busy",
+    JobState.RUNNING: "busy",
+    JobState.DELIVERING: "wait",
+    JobState.DONE: "good",
+    JobState.HELD: "wait",
+    JobState.QUARANTINED: "bad",
+    JobState.IGNORED: "calm",
+    JobState.CANCELLED: "calm",
+    DeliveryState.WAITING: "wait",
+    DeliveryState.ACCEPTED: "good",
+    DeliveryState.REFUSED: "bad",
+    DeliveryState.GAVE_UP: "bad",
+}
+"""Colour by state; "cancelled" is a state of jobs and of deliveries, and the same in both."""
+
+
+PUZZLING = frozenset({JobState.HELD, JobState.IGNORED, JobState.QUARANTINED})
+"""States for which the page tells what the routes looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the page belongs to.
+
+    Attributes:
+        ae_title: Of the node.
+        port: Its DICOM port.
+        version: Of the software.
+        timezone: Times are shown in it.
+        destinations: Of the settings.
+        list_jobs: Everything the node knows of, newest first.
+    """
+
+    ae_title: str
+    port: int
+    version: str
+    timezone: tzinfo
+    destinations: tuple[Destination, ...]
+    list_jobs: Callable[[], Sequence[JobView]]
+
+
+@dataclass(frozen=True, slots=True)
+class _DestinationRow:
+    name: str
+    ae_title: str
+    host: str
+    port: int
+    profile: str
+    last_success: datetime | None
+    waiting: int
+    refused: int
+
+
+def render_page(site: Site, checks: Sequence[Check], now: datetime, state: str, page: int) -> str:
+    """The page of jobs.
+
+    Args:
+        site: What the page belongs to.
+        checks: What health found.
+        now: UTC.
+        state: Only jobs in this state; empty for all, and so is a word that is no state.
+        page: Counts from 1; beyond the last is the last.
+    """
+    jobs = site.list_jobs()
+    counts = Counter(str(job.state) for job in jobs)
+    chosen = state if state in MEANINGS else ""
+    wanted = [job for job in jobs if job.state == chosen] if chosen else jobs
+    pages = max(-(-len(wanted) // ROWS), 1)
+    page = min(page, pages)
+    first = (page - 1) * ROWS
+    shown = wanted[first : first + ROWS]
+    return _render(
+        "page.html",
+        site,
+        checks=checks,
+        now=now,
+        counts=[(name, counts[name]) for name in MEANINGS],
+        destinations=[_destination_row(target, jobs) for target in site.destinations],
+        jobs=shown,
+        chosen=chosen,
+        query=Markup(f"state={chosen}&amp;") if chosen else "",  # noqa: S704  (a word of ours)
+        total=len(wanted),
+        first=first + 1,
+        last=first + len(shown),
+        page=page,
+        pages=pages,
+    )
+
+
+def render_handbook(site: Site, handbook: Markup) -> str:
+    """The page of the handbook."""
+    return _render("handbook.html", site, handbook=handbook)
+
+
+def _render(template: str, site: Site, **values: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("mumap_node.node.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        site=site, root="./", tones=TONES, meanings=MEANINGS, puzzling=PUZZLING
+    )
+    environment.filters["local"] = lambda at: f"{at.astimezone(site.timezone):%Y-%m-%d %H:%M:%S}"
+    return environment.get_template(template).render(values)
+
+
+def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _DestinationRow:
+    mine = [d for job in jobs for d in job.deliveries if d.destination == target.name]
+    successes = [
+        delivery.last_attempt_at
+        for delivery in mine
+        if delivery.state is DeliveryState.ACCEPTED and delivery.last_attempt_at is not None
+    ]
+    states = Counter(delivery.state for delivery in mine)
+    return _DestinationRow(
+        name=target.name,
+        ae_title=target.ae_title,
+        host=target.host,
+        port=target.port,
+        profile=target.profile,
+        last_success=max(successes, default=None),
+        waiting=states[DeliveryState.WAITING],
+        refused=states[DeliveryState.REFUSED] + states[DeliveryState.GAVE_UP],
+    )
