@@ -1,0 +1,75 @@
+"""From the settings to the plain values the processes are built of."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mumap_node.errors import ConfigurationError
+from mumap_node.node.routing import Destination, Peer, Route
+from mumap_node.node.spool import Spool
+from mumap_node.settings.tables import Settings
+
+if TYPE_CHECKING:  # the receiver must stay small: no SQLAlchemy there
+    from mumap_node.node.engine.database import EngineOptions
+
+
+def peers(settings: Settings) -> tuple[Peer, ...]:
+    """Who may open associations."""
+    return tuple(
+        Peer(peer.name, peer.ae_title, peer.hosts, peer.reply_to) for peer in settings.peers
+    )
+
+
+def destinations(settings: Settings) -> dict[str, Destination]:
+    """Where maps may go, by name."""
+    return {
+        table.name: Destination(table.name, table.ae_title, table.host, table.port, table.profile)
+        for table in settings.destinations
+    }
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """What to do with received images, in order."""
+    return tuple(
+        Route(
+            name=table.name,
+            match=table.match,
+            action=table.action,
+            assume_nac=table.assume_nac,
+            relax=frozenset(table.relax),
+            model=table.model,
+            destinations=table.destinations,
+        )
+        for table in settings.routes
+    )
+
+
+def engine_options(settings: Settings, lock_folder: Path) -> "EngineOptions":
+    """Where the engine keeps its records, and its locks beside SQLite (`Spool.run`)."""
+    from mumap_node.node.engine.database import EngineOptions, embedded_database
+
+    url = settings.engine.database_url.get_secret_value()
+    return EngineOptions(url or embedded_database(settings.node.data_dir), lock_folder)
+
+
+def inference_threads(settings: Settings) -> int:
+    """CPU threads of the network; where none are set, one core stays with the receiver."""
+    return settings.inference.threads or max(len(os.sched_getaffinity(0)) - 1, 1)
+
+
+def open_spool(settings: Settings) -> Spool:
+    """The data directory, created where it does not exist.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    folder = settings.node.data_dir
+    try:
+        spool = Spool(folder)
+        probe = spool.run / f"start-{os.getpid()}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        problem = f"node.data_dir: expected to write below {folder}, found: {error.strerror}"
+        raise ConfigurationError("data-dir-not-writable", [problem]) from None
+    return spool

@@ -1,0 +1,186 @@
+"""What `check` looks at: settings, models, data directory, engine, and every destination."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from mumap_node.errors import ConfigurationError, place_of
+from mumap_node.node.delivery import echo
+from mumap_node.node.engine.database import NETWORK_FILESYSTEMS, filesystem_of, open_database
+from mumap_node.node.model import DEFAULT_MODEL
+from mumap_node.node.records import DeliveryState
+from mumap_node.node.routing import Destination
+from mumap_node.service import building
+from mumap_node.service.models import verify_models
+from mumap_node.settings.tables import Settings
+
+BYTES_PER_GB = 10**9
+
+
+class Verdict(StrEnum):
+    """What a check concludes."""
+
+    OK = "ok"
+    WARNING = "warning"  #: the node starts, but it may not be what was meant
+    WRONG = "wrong"
+
+
+class Area(StrEnum):
+    """What a check is about; decides the exit code."""
+
+    NODE = "node"
+    PEER = "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one look gave.
+
+    Attributes:
+        area: The node itself, or a peer.
+        name: What was looked at.
+        verdict: What is concluded.
+        sentence: Expected and found.
+        reason: Stable code of docs/operations.md; empty where all is well.
+    """
+
+    area: Area
+    name: str
+    verdict: Verdict
+    sentence: str
+    reason: str = ""
+
+
+def check_node(settings: Settings) -> Iterator[Checked]:
+    """Look at everything, one after the other; what takes longest comes last.
+
+    Args:
+        settings: Valid ones.
+    """
+    yield Checked(Area.NODE, "settings", Verdict.OK, _counted(settings))
+    yield from _nobody(settings)
+    yield from _models(settings)
+    yield from _data_directory(settings)
+    yield from _destinations(settings)
+
+
+def exit_code_of(checks: Iterable[Checked]) -> int:
+    """2 where the node is wrong, 4 where only a peer is, else 0."""
+    wrong = {checked.area for checked in checks if checked.verdict is Verdict.WRONG}
+    return 2 if Area.NODE in wrong else 4 if Area.PEER in wrong else 0
+
+
+def _counted(settings: Settings) -> str:
+    return (
+        f"peers: {len(settings.peers)}, destinations: {len(settings.destinations)}, "
+        f"routes: {len(settings.routes)}"
+    )
+
+
+def _nobody(settings: Settings) -> Iterator[Checked]:
+    if not settings.peers:
+        sentence = "expected a peer, found none: nobody may send"
+        yield Checked(Area.NODE, "peers", Verdict.WARNING, sentence, reason="no-peers")
+    if not settings.routes:
+        sentence = "expected a route, found none: everything will be held"
+        yield Checked(Area.NODE, "routes", Verdict.WARNING, sentence, reason="no-routes")
+
+
+def _models(settings: Settings) -> Iterator[Checked]:
+    wanted = [route.model or DEFAULT_MODEL for route in settings.routes if route.action == "map"]
+    for name, found in verify_models(settings, list(dict.fromkeys(wanted)) or [DEFAULT_MODEL]):
+        if isinstance(found, ConfigurationError):
+            sentence = "; ".join(found.problems)
+            yield Checked(Area.NODE, f"model {name}", Verdict.WRONG, sentence, reason=found.reason)
+        else:
+            sentence = f"checksum and golden answer right; {found}"
+            yield Checked(Area.NODE, f"model {name}", Verdict.OK, sentence)
+
+
+def _data_directory(settings: Settings) -> Iterator[Checked]:
+    """Look without leaving anything behind: who checks may be another user than who runs."""
+    folder = settings.node.data_dir
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    probe = existing / f"check-{os.getpid()}.probe"
+    try:
+        probe.touch()
+        probe.unlink()
+        free_gb = shutil.disk_usage(existing).free / BYTES_PER_GB
+    except OSError as error:
+        sentence = f"expected to write below {existing}, found: {error.strerror}"
+        yield Checked(
+            Area.NODE, "data directory", Verdict.WRONG, sentence, reason="data-dir-not-writable"
+        )
+        return
+    note = "" if existing == folder else "; it is made at the first start"
+    yield Checked(Area.NODE, "data directory", Verdict.OK, f"{folder} can be written{note}")
+    yield _file_system(settings, existing)
+    yield _free_space(free_gb, settings.receiver.min_free_gb)
+    yield _engine(settings)
+
+
+def _file_system(settings: Settings, folder: Path) -> Checked:
+    kind = filesystem_of(folder)
+    is_remote = kind.startswith(NETWORK_FILESYSTEMS)
+    if not is_remote:
+        return Checked(Area.NODE, "file system", Verdict.OK, kind or "unknown")
+    if settings.engine.database_url.get_secret_value():
+        sentence = f"expected a local disk, found {kind}: the spool must be as durable as one"
+        return Checked(
+            Area.NODE, "file system", Verdict.WARNING, sentence, reason="spool-on-network-disk"
+        )
+    sentence = f"expected the SQLite database on a local disk, found {kind}"
+    return Checked(
+        Area.NODE, "file system", Verdict.WRONG, sentence, reason="database-on-network-disk"
+    )
+
+
+def _free_space(free_gb: float, min_free_gb: float) -> Checked:
+    sentence = f"{free_gb:.1f} GB free"
+    if free_gb < min_free_gb:
+        sentence = f"expected at least {min_free_gb:g} GB, found {sentence}"
+        return Checked(Area.NODE, "free space", Verdict.WRONG, sentence, reason="disk-low")
+    return Checked(Area.NODE, "free space", Verdict.OK, sentence)
+
+
+def _engine(settings: Settings) -> Checked:
+    options = building.engine_options(settings, settings.node.data_dir)
+    if options.sqlite_file is not None and not options.sqlite_file.exists():
+        sentence = "SQLite; its database is made when the worker first starts"
+        return Checked(Area.NODE, "engine", Verdict.OK, sentence)
+    kind = "PostgreSQL" if options.sqlite_file is None else "SQLite"
+    database = open_database(options, pool_size=1)
+    try:
+        database.connect().close()
+    except SQLAlchemyError as error:
+        # Its text may hold the address with the password.
+        sentence = f"expected to reach {kind}, found {place_of(error)}"
+        return Checked(Area.NODE, "engine", Verdict.WRONG, sentence, reason="engine-unavailable")
+    finally:
+        database.dispose()
+    return Checked(Area.NODE, "engine", Verdict.OK, f"{kind} answers")
+
+
+def _destinations(settings: Settings) -> Iterator[Checked]:
+    """Ask all at the same time: one that does not answer takes half a minute."""
+    targets = list(building.destinations(settings).values())
+    ask = partial(_destination, ae_title=settings.node.ae_title)
+    with ThreadPoolExecutor(max_workers=max(len(targets), 1)) as threads:
+        yield from threads.map(ask, targets)
+
+
+def _destination(destination: Destination, ae_title: str) -> Checked:
+    name = f"destination {destination.name}"
+    address = f"{destination.ae_title} at {destination.host}:{destination.port}"
+    answer = echo(destination, ae_title)
+    if answer.state is DeliveryState.ACCEPTED:
+        return Checked(Area.PEER, name, Verdict.OK, f"{address} answers C-ECHO to {ae_title}")
+    sentence = f"{address}: {answer.sentence}"
+    return Checked(Area.PEER, name, Verdict.WRONG, sentence, reason=answer.reason)

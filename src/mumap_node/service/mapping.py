@@ -1,0 +1,216 @@
+"""`map`: the line on files, without network, spool or engine."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydicom import Dataset
+
+from mumap_node import __version__
+from mumap_node.dicom.elements import text
+from mumap_node.dicom.files import read_dataset, to_bytes
+from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.selection import is_own_map
+from mumap_node.errors import ConfigurationError, InputRejected
+from mumap_node.imaging.findings import Finding, Relaxable, Verdict
+from mumap_node.node.making import HELD, settings_text
+from mumap_node.node.model import DEFAULT_MODEL, LoadedModel, ModelStore, open_model
+from mumap_node.node.routing import Route, first_match
+from mumap_node.node.spool import write_durably
+from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
+from mumap_node.service import building
+from mumap_node.settings.tables import Settings
+
+
+class Outcome(StrEnum):
+    """What came of an input."""
+
+    MADE = "made"
+    FAILED_CHECKS = "failed-checks"  #: the map lies under held/, for a person to see
+    REJECTED = "rejected"  #: it cannot be answered
+    IGNORED = "ignored"  #: a route says so, or it is a map of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for on the command line.
+
+    Attributes:
+        model: Name or identity; empty lets the routes decide.
+        profile: Output profile; empty for those of the route's destinations.
+        assume_nac: The person's word that silent input is uncorrected.
+        relax: Limits lowered from fail to warn.
+    """
+
+    model: str = ""
+    profile: str = ""
+    assume_nac: bool = False
+    relax: frozenset[Relaxable] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one input.
+
+    Attributes:
+        source: The file.
+        outcome: What came of it.
+        reason: Stable code of docs/operations.md; empty where a map was made.
+        sentence: Expected and found; empty where a map was made.
+        route: Name of the route that decided; empty where none did.
+        model: Identity of the model; empty where none was run.
+        files: What was written.
+        findings: Every check of input and map.
+    """
+
+    source: Path
+    outcome: Outcome
+    reason: str = ""
+    sentence: str = ""
+    route: str = ""
+    model: str = ""
+    files: tuple[Path, ...] = ()
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
+
+
+def find_inputs(named: Iterable[Path]) -> Iterator[Path]:
+    """Every file that is named, or lies in a folder that is.
+
+    Of folders, hidden files and the directory of a DICOM medium (PS3.10 8.6) are left out.
+    """
+    for path in named:
+        if path.is_dir():
+            found = (p for p in path.rglob("*") if p.is_file() and p.name != "DICOMDIR")
+            yield from sorted(p for p in found if not _is_hidden(p.relative_to(path)))
+        else:
+            yield path
+
+
+class Mapper:
+    """Answers files, one after the other."""
+
+    def __init__(self, settings: Settings, wish: Wish, output: Path) -> None:
+        """Prepare; ``output`` is created when the first map is written."""
+        self._settings, self._wish, self._output = settings, wish, output
+        self._routes = () if wish.model else building.routes(settings)
+        self._models: dict[str, LoadedModel] = {}
+        self._names: set[str] = set()
+
+    def answer(self, source: Path) -> Answer:
+        """Read one file, make its map and write it.
+
+        Raises:
+            ConfigurationError: The model cannot be used, or the map cannot be written.
+        """
+        route = None
+        try:
+            dataset = _read(source)
+            if is_own_map(dataset):
+                reason = "own-map"
+                return Answer(source, Outcome.IGNORED, reason, "it is a map of this software")
+            route = first_match(self._routes, dataset, _calling_ae_title(dataset)).route
+            if route is not None and route.action == "ignore":
+                sentence = f"route {route.name!r} says so"
+                reason = "route-ignores"
+                return Answer(source, Outcome.IGNORED, reason, sentence, route.name)
+            return self._make(source, dataset, route)
+        except InputRejected as error:
+            name = route.name if route else ""
+            return Answer(source, Outcome.REJECTED, error.reason, error.sentence, name)
+
+    def _make(self, source: Path, dataset: Dataset, route: Route | None) -> Answer:
+        loaded = self._model(self._wish.model or (route.model if route else ""))
+        request = _request(self._wish, route, self._profiles(route))
+        made = make_attenuation_map(
+            dataset, loaded.model, request, self._provenance(request, loaded.runtime)
+        )
+        failed = [str(found) for found in made.findings if found.verdict is Verdict.FAIL]
+        return Answer(
+            source,
+            Outcome.MADE if made.may_be_sent else Outcome.FAILED_CHECKS,
+            reason="implausible-map" if failed else "",
+            sentence="; ".join(failed),
+            route=route.name if route else "",
+            model=loaded.model.card.identity,
+            files=tuple(self._write(source, made)),
+            findings=made.findings,
+        )
+
+    def _model(self, name: str) -> LoadedModel:
+        folder = self._settings.node.models_dir
+        identity = ModelStore(folder).resolve(name or DEFAULT_MODEL)
+        if identity not in self._models:
+            threads = building.inference_threads(self._settings)
+            device = self._settings.inference.device
+            self._models[identity] = open_model(folder, identity, device, threads)
+        return self._models[identity]
+
+    def _profiles(self, route: Route | None) -> tuple[str, ...]:
+        if self._wish.profile:
+            return (self._wish.profile,)
+        known = building.destinations(self._settings)
+        names = route.destinations if route else ()
+        profiles = dict.fromkeys(known[name].profile for name in names if name in known)
+        return tuple(profiles) or ("standard",)
+
+    def _provenance(self, request: Request, runtime: str) -> Provenance:
+        node = self._settings.node
+        return Provenance(
+            ae_title=node.ae_title,
+            software_version=__version__,
+            runtime=runtime,
+            made_at=datetime.now(UTC).astimezone(ZoneInfo(node.timezone)),
+            run=1,
+            settings=settings_text(assume_nac=request.assume_nac, relax=request.relax),
+        )
+
+    def _write(self, source: Path, made: AttenuationMap) -> Iterator[Path]:
+        folder = self._output if made.may_be_sent else self._output / HELD
+        for profile, dataset in made.objects.items():
+            path = folder / self._name(source, profile)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_durably(path, to_bytes(dataset))
+            except OSError as error:
+                problem = f"expected to write {path}, found: {error.strerror}"
+                raise ConfigurationError("output-not-writable", [problem]) from None
+            yield path
+
+    def _name(self, source: Path, profile: str) -> str:
+        """A name told by the source's; the same command gives the same names."""
+        suffix = ".mumap" if profile == "standard" else f".mumap-{profile}"
+        name, number = f"{source.stem}{suffix}.dcm", 1
+        while name in self._names:  # sources of one name in several folders
+            number += 1
+            name = f"{source.stem}-{number}{suffix}.dcm"
+        self._names.add(name)
+        return name
+
+
+def _read(source: Path) -> Dataset:
+    try:
+        with source.open("rb") as file:
+            return read_dataset(file)
+    except OSError as error:
+        raise InputRejected("unreadable", f"the file cannot be read: {error.strerror}") from None
+
+
+def _calling_ae_title(dataset: Dataset) -> str:
+    """Who sent a file that a node received; empty for others."""
+    return text(dataset.file_meta, "SourceApplicationEntityTitle")
+
+
+def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Request:
+    """The route's word and the person's; with a model named, there is no route here."""
+    return Request(
+        assume_nac=wish.assume_nac or (route is not None and route.assume_nac),
+        relax=wish.relax | (route.relax if route else frozenset()),
+        profiles=profiles,
+    )
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

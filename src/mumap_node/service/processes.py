@@ -1,0 +1,172 @@
+"""The processes of the node, each built from the settings and drained when it is asked to stop."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import structlog
+
+from mumap_node import __version__, logs
+from mumap_node.errors import ConfigurationError, place_of
+from mumap_node.node.presence import present
+from mumap_node.node.spool import Spool
+from mumap_node.service import building
+from mumap_node.service.stopping import StopRequest
+from mumap_node.service.supervisor import supervise
+from mumap_node.settings.loading import load_settings
+from mumap_node.settings.tables import Settings
+
+DRAIN_SECONDS = 25.0
+"""For a process to finish what it does. A map or an object takes seconds; `docker compose` and
+systemd give a service longer than this and DRAIN_ALL_SECONDS together."""
+
+DRAIN_ALL_SECONDS = 35.0
+"""For the four processes of `serve`, which drain at the same time, before they are killed."""
+
+STANDARD_INPUT = 0
+
+Process = Callable[[Settings, Spool, StopRequest], None]
+
+_log = structlog.get_logger()
+
+
+def run(verb: str, config: Path, *, supervised: bool) -> None:
+    """Be one process of the node until asked to stop.
+
+    Args:
+        verb: "receive", "work", "deliver" or "web".
+        config: The settings file.
+        supervised: Whether standard input is the pipe of a supervisor.
+
+    Raises:
+        ConfigurationError: It cannot start with these settings.
+    """
+    component, process = PROCESSES[verb]
+    logs.configure(component)
+    logs.report_unhandled()
+    with StopRequest(STANDARD_INPUT if supervised else None) as stop:
+        try:
+            settings = load_settings(config)
+            spool = building.open_spool(settings)
+            _log.info("process.started", software_version=__version__)
+            with present(spool.run, component):
+                process(settings, spool, stop)
+        except ConfigurationError as error:
+            for problem in error.problems:
+                _log.error("process.refused", reason=error.reason, sentence=problem)
+            raise
+        _log.info("process.stopped")
+
+
+def serve(config: Path) -> int:
+    """Run all processes as children, which are restarted when they die.
+
+    Returns:
+        Exit code: 0 after SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: The settings are wrong.
+    """
+    logs.configure("supervisor")
+    logs.report_unhandled()
+    building.open_spool(load_settings(config))
+    # -P: the working directory must not be where modules come from.
+    python = (sys.executable, "-P", "-m", "mumap_node")
+    commands = {
+        component: (*python, verb, "-c", str(config), "--supervised")
+        for verb, (component, _) in PROCESSES.items()
+    }
+    with StopRequest() as stop:
+        return supervise(commands, stop, drain_seconds=DRAIN_ALL_SECONDS)
+
+
+def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+    """The Storage and Verification SCP."""
+    from mumap_node.node.receiver import ReceiverOptions, start_receiver
+
+    receiver = start_receiver(
+        ReceiverOptions(
+            ae_title=settings.node.ae_title,
+            bind=settings.node.bind,
+            port=settings.node.port,
+            peers=building.peers(settings),
+            max_associations=settings.receiver.max_associations,
+            min_free_gb=settings.receiver.min_free_gb,
+            storage_classes=settings.receiver.storage_classes,
+        ),
+        spool,
+    )
+    stop.wait()
+    receiver.drain(DRAIN_SECONDS)
+
+
+def work(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+    """Admission, reconciler and the making of maps."""
+    from mumap_node.node.worker import Worker
+    from mumap_node.service.working import opener, worker_options
+
+    engine = building.engine_options(settings, spool.run)
+    with _reaching_database():
+        worker = Worker(worker_options(settings), spool, engine, opener(settings))
+    stop.wait()
+    _end(finished=worker.stop(DRAIN_SECONDS))
+
+
+def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+    """The Storage SCU."""
+    from mumap_node.node.deliverer import Deliverer, DelivererOptions
+    from mumap_node.node.sending import SendingOptions
+
+    sending = SendingOptions(
+        settings.node.ae_title,
+        building.destinations(settings),
+        accept_warnings=settings.delivery.accept_warnings,
+    )
+    with _reaching_database():
+        engine = building.engine_options(settings, spool.run)
+        deliverer = Deliverer(DelivererOptions(sending), spool, engine)
+    stop.wait()
+    _end(finished=deliverer.stop(DRAIN_SECONDS))
+
+
+def web(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+    """The page and the health addresses."""
+    from mumap_node.service.website import start_website
+
+    website = start_website(settings, spool)
+    stop.wait()
+    website.stop()
+
+
+@contextmanager
+def _reaching_database() -> Iterator[None]:
+    """Say in one line that a database does not answer; whoever restarts us tries again."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        sentence = f"expected the engine's database, found {place_of(error)}"
+        _log.error("process.refused", reason="engine-unavailable", sentence=sentence)
+        sys.exit(1)
+
+
+def _end(*, finished: bool) -> None:
+    """End at once where work is left running: its threads would keep the process alive."""
+    if not finished:
+        _log.warning("process.stopped", reason="drain-incomplete")
+        os._exit(0)
+
+
+PROCESSES: Mapping[str, tuple[str, Process]] = MappingProxyType(
+    {
+        "receive": ("receiver", receive),
+        "work": ("worker", work),
+        "deliver": ("deliverer", deliver),
+        "web": ("web", web),
+    }
+)
+"""By verb: the name in logs, health and compose file, and what it does."""

@@ -1,0 +1,100 @@
+"""How the page is put together and served."""
+
+import socket
+import threading
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from mumap_node import __version__
+from mumap_node.errors import ConfigurationError
+from mumap_node.node.engine.client import EngineClient
+from mumap_node.node.spool import Spool
+from mumap_node.node.views import list_views
+from mumap_node.node.web.app import build_app
+from mumap_node.node.web.health import Watch
+from mumap_node.node.web.page import Site
+from mumap_node.service import building
+from mumap_node.settings.tables import Settings
+
+BACKLOG = 128
+ANSWER_SECONDS = 5
+"""For answers under way when the page is asked to stop."""
+
+BYTES_PER_GB = 10**9
+
+_log = structlog.get_logger()
+
+
+class Website:
+    """A running web server.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(self, server: uvicorn.Server, listener: socket.socket) -> None:
+        """Begin to serve."""
+        self._server = server
+        self.port: int = listener.getsockname()[1]
+        self._thread = threading.Thread(target=server.run, args=([listener],), name="web")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let answers under way finish, and end."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def start_website(settings: Settings, spool: Spool) -> Website:
+    """Begin to serve the page.
+
+    Raises:
+        ConfigurationError: The address cannot be listened on.
+    """
+    engine = EngineClient(building.engine_options(settings, spool.run))
+    site = Site(
+        ae_title=settings.node.ae_title,
+        port=settings.node.port,
+        version=__version__,
+        timezone=ZoneInfo(settings.node.timezone),
+        destinations=tuple(building.destinations(settings).values()),
+        list_jobs=partial(list_views, spool, engine),
+    )
+    watch = Watch(
+        spool=spool,
+        min_free_bytes=settings.receiver.min_free_gb * BYTES_PER_GB,
+        check_engine=engine.check,
+    )
+    website = serve_app(build_app(site, watch), settings.web.bind, settings.web.port)
+    _log.info("web.started", address=settings.web.bind, port=website.port)
+    return website
+
+
+def serve_app(app: FastAPI, bind: str, port: int) -> Website:
+    """Begin to serve an application.
+
+    Raises:
+        ConfigurationError: The address cannot be listened on.
+    """
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ANSWER_SECONDS,
+        lifespan="off",
+    )
+    return Website(uvicorn.Server(config), _listen(bind, port))
+
+
+def _listen(bind: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    try:
+        return socket.create_server((bind, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        problem = f"web: expected to listen on {bind} port {port}, found: {error.strerror}"
+        raise ConfigurationError("port-not-available", [problem]) from None

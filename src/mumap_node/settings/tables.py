@@ -1,0 +1,201 @@
+"""The tables of ``mumap-node.toml``; what each key means is said here and in docs/operations.md."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from mumap_node.imaging.findings import Relaxable
+from mumap_node.settings.fields import (
+    AETitle,
+    BindAddress,
+    Count,
+    FilePath,
+    Flag,
+    Host,
+    ListenPort,
+    MatchCondition,
+    Name,
+    PeerNetwork,
+    Port,
+    StorageClass,
+    Timezone,
+    Tuple,
+)
+
+NM_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.20"
+"""Nuclear Medicine Image Storage. Source: PS3.4 B.5."""
+
+
+def default_models_dir() -> Path:
+    """The models that came with the package, or those of the source tree it runs from."""
+    source_tree = Path(__file__).parents[3]
+    if (source_tree / "pyproject.toml").is_file():
+        return source_tree / "models"
+    return Path(sys.prefix) / "share" / "mumap-node" / "models"
+
+
+class Table(BaseModel):
+    """A table: frozen, closed to keys nobody knows, and silent about values in errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+class Node(Table):
+    """Who this node is, and where its files lie."""
+
+    ae_title: AETitle = "MUMAP"
+    """AE title of this node: peers call it, and it calls destinations with it."""
+
+    bind: BindAddress = "0.0.0.0"  # noqa: S104  (a node that cannot be reached is of no use)
+    """Address the DICOM port listens on."""
+
+    port: ListenPort = 11112
+    """DICOM port."""
+
+    data_dir: FilePath = Path("/var/lib/mumap-node")
+    """Folder of the spool and the embedded database; on a local disk."""
+
+    models_dir: FilePath = Field(default_factory=default_models_dir)
+    """Folder of the models; left out, the models that came with the package."""
+
+    timezone: Timezone
+    """Time zone of the site: dates and times in the maps are local times of this zone."""
+
+
+class Receiver(Table):
+    """How much the receiver takes, and of what."""
+
+    max_associations: Count = 50
+    """Associations open at once; further ones are rejected for the moment."""
+
+    min_free_gb: Annotated[float, Field(ge=0)] = 2.0
+    """Free space in GB (10^9 bytes) below which senders are told to try later (0xA700)."""
+
+    storage_classes: Tuple[StorageClass] = (NM_IMAGE_STORAGE,)
+    """SOP classes that are accepted, by keyword or UID."""
+
+
+class Engine(Table):
+    """Where the job engine keeps its records."""
+
+    database_url: SecretStr = SecretStr("")
+    """Empty for SQLite below data_dir, or "postgresql://user:password@host:port/database", or
+    "file:/path" of a file that holds such an address, so that no password is in the settings."""
+
+
+class Inference(Table):
+    """What the network runs on."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """"cuda" refuses to start without a GPU; "auto" takes one where there is one, and says so."""
+
+    threads: Annotated[int, Field(ge=0, strict=True)] = 0
+    """CPU threads of the network; 0 for all cores but one, which stays with the receiver."""
+
+
+class Delivery(Table):
+    """When a map counts as delivered."""
+
+    accept_warnings: Flag = False
+    """Whether a warning status of the destination (0xB000, 0xB006, 0xB007) is a success too."""
+
+
+class Retention(Table):
+    """How long finished things are kept."""
+
+    spool_days: Count = 30
+    """Days after which images and maps of finished jobs are removed from the disk."""
+
+    jobs_days: Count = 365
+    """Days after which the records of finished jobs are removed too."""
+
+
+class Web(Table):
+    """The page with jobs and health."""
+
+    bind: BindAddress = "127.0.0.1"
+    """Address the page listens on. It has no login: keep it on this machine or behind a proxy."""
+
+    port: ListenPort = 8080
+    """HTTP port."""
+
+
+class Peer(Table):
+    """Who may open associations; everybody else is refused."""
+
+    name: Name
+    """Name in logs and on the page."""
+
+    ae_title: AETitle
+    """Its calling AE title, exactly as configured at the peer."""
+
+    hosts: Annotated[Tuple[PeerNetwork], Field(min_length=1)]
+    """IP addresses or networks it calls from, such as "192.0.2.17" or "192.0.2.0/24"."""
+
+    reply_to: str = ""
+    """Name of the destination that "sender" means in a route; empty for none."""
+
+
+class Destination(Table):
+    """A station maps are sent to."""
+
+    name: Name
+    """Name in routes, logs and file names."""
+
+    ae_title: AETitle
+    """Its AE title."""
+
+    host: Host
+    """Its host name or IP address."""
+
+    port: Port
+    """Its DICOM port."""
+
+    profile: str = "standard"
+    """How maps are encoded for it."""
+
+
+class Route(Table):
+    """What to do with received images; the first route that matches decides."""
+
+    name: Name
+    """Name in logs, on the page and in job records."""
+
+    match: dict[str, MatchCondition] = Field(default_factory=dict)
+    """Conditions on calling_ae_title and DICOM keywords, all of which must hold: a value, a list
+    of values, or { regex = "…" } that must match a whole value. Left out: matches everything."""
+
+    action: Literal["map", "ignore"] = "map"
+    """Answer with a map, or leave alone."""
+
+    assume_nac: Flag = False
+    """The site's word that images which say nothing about attenuation correction have none."""
+
+    relax: Tuple[Relaxable] = ()
+    """Limits of the model that only warn on this route: "collimator", "field-of-view",
+    "truncation", "matrix", "spacing". Written into every map it sends."""
+
+    model: str = ""
+    """Model by name or by name and version; empty for the default model."""
+
+    destinations: Tuple[str] = ()
+    """Names of destinations; "sender" for the peer's reply_to."""
+
+
+class Settings(Table):
+    """Everything an administrator decides."""
+
+    node: Node
+    receiver: Receiver = Receiver()
+    engine: Engine = Engine()
+    inference: Inference = Inference()
+    delivery: Delivery = Delivery()
+    retention: Retention = Retention()
+    web: Web = Web()
+    peers: Tuple[Peer] = ()
+    destinations: Tuple[Destination] = ()
+    routes: Tuple[Route] = ()

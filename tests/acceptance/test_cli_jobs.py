@@ -1,0 +1,83 @@
+"""`jobs`, as a person uses it on a node whose processes do not run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import run, write_settings
+from mumap_node.node.spool import Spool
+from spools import put_instance, put_job
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    return write_settings(tmp_path, 104)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    (tmp_path / "data").mkdir()
+    return Spool(tmp_path / "data")
+
+
+def test_jobs_are_listed_for_people_and_for_scripts(settings, spool):
+    held, job = put_instance(spool, 1), put_job(spool, 2)
+    table = run("jobs", "list", "-c", settings).stdout
+    assert table.splitlines()[0].split() == [
+        "received", "state", "id", "from", "route", "reason", "destinations",
+    ]  # fmt: skip
+    assert "no-route" in table
+    assert "archive accepted" in table
+    listed = json.loads(run("jobs", "list", "--json", "-c", settings).stdout)
+    assert {view["id"]: view["state"] for view in listed} == {
+        held.instance_id: "held",
+        job.job_id: "done",
+    }
+    only = json.loads(run("jobs", "list", "--state", "held", "--json", "-c", settings).stdout)
+    assert [view["id"] for view in only] == [held.instance_id]
+
+
+def test_one_job_is_shown_with_everything_about_it(settings, spool):
+    held = put_instance(spool, 1)
+    shown = run("jobs", "show", held.instance_id[:20], "-c", settings).stdout
+    assert "no-route: expected a route that matches, found none" in shown
+    assert "SeriesDescription = <b>NAC</b>" in shown
+
+
+def test_a_held_image_is_discarded(settings, spool):
+    held = put_instance(spool, 1)
+    answer = run("jobs", "discard", held.instance_id, "--json", "-c", settings)
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    assert (told["state"], told["reason"]) == ("ignored", "discarded")
+
+
+def test_what_makes_no_sense_is_told_and_is_exit_code_1(settings, spool):
+    job = put_job(spool, 2)
+    answer = run("jobs", "cancel", job.job_id, "-c", settings)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("not-possible: ")
+
+
+def test_a_beginning_that_fits_several_is_told(settings, spool):
+    put_instance(spool, 1)
+    put_instance(spool, 2)
+    assert run("jobs", "show", "0", "-c", settings).stderr.startswith("ambiguous-job: ")
+
+
+def test_a_map_is_asked_to_be_sent_again(settings, spool):
+    job = put_job(spool, 2)
+    spool.instance_file(job.instance_id).write_bytes(b"image")
+    answer = run("jobs", "retry", job.job_id, "--destination", "archive", "--json", "-c", settings)
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    assert [delivery["state"] for delivery in told["deliveries"]] == ["waiting"]
+
+
+def test_another_run_is_asked_for(settings, spool):
+    job = put_job(spool, 2)
+    answer = run("jobs", "rerun", job.job_id, "-c", settings)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "run 2 was asked for\n"
+    assert len(spool.arrivals()) == 1

@@ -1,0 +1,154 @@
+"""The whole node as it is installed: `mumap-node serve` and the four processes below it."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from builders import nac_file, torso_counts
+from commands import PATIENCE_SECONDS, Running, is_alive, run, running, write_settings
+from peers import RecordingScp, store
+from waiting import wait_until
+
+COMPONENTS = ("receiver", "worker", "deliverer", "web")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A running node with one archive."""
+
+    running: Running
+    settings: Path
+    archive: RecordingScp
+
+    def pid(self, component: str) -> int:
+        """Of the process that runs now."""
+        return int(self.running.wait_for("process.started", component)["pid"])
+
+    def dicom_port(self) -> int:
+        return int(self.running.wait_for("receiver.started")["port"])
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of the page's answer."""
+        url = f"http://127.0.0.1:{self.running.wait_for('web.started')['port']}{path}"
+        try:
+            with urlopen(url, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:  # the web process is being restarted
+            return 0, ""
+
+    def wait_until_ready(self) -> dict[str, Any]:
+        """What health says, once all is well."""
+
+        def ready() -> str:
+            status, body = self.get("/health/ready")
+            return body if status == 200 else ""
+
+        try:
+            return dict(json.loads(wait_until(ready, PATIENCE_SECONDS)))
+        except AssertionError as error:
+            raise AssertionError(self.running.log.read_text()) from error
+
+    def jobs(self) -> list[dict[str, Any]]:
+        answer = run("jobs", "list", "--json", "-c", self.settings)
+        jobs: list[dict[str, Any]] = json.loads(answer.stdout)
+        return jobs
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with RecordingScp() as archive:
+        settings = write_settings(tmp_path, archive.port)
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            yield Node(serving, settings, archive)
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "stress.dcm"
+    path.write_bytes(nac_file(voxels=torso_counts() + 2))
+    return path
+
+
+def test_an_image_goes_in_and_its_map_comes_out_and_sigterm_drains(node, image):
+    node.wait_until_ready()
+    assert store(node.dicom_port(), image, called="MUMAP").returncode == 0
+    (received,) = wait_until(lambda: node.archive.received, PATIENCE_SECONDS)
+    assert "SYNTHETIC" in received.dataset().ImageType
+    assert received.calling_ae_title == "MUMAP"
+    finished = node.running.wait_for("job.finished", "deliverer")
+    assert finished["state"] == "done"
+    assert [job["state"] for job in node.jobs()] == ["done"]
+    status, page = node.get("/")
+    assert status == 200
+    assert "done" in page
+    assert "archive" in page
+    assert "Phantom" not in page + node.running.log.read_text(), "no patient data anywhere"
+    pids = [node.pid(component) for component in COMPONENTS]
+    assert node.running.stop() == 0
+    assert not any(map(is_alive, pids))
+    assert node.running.events("node.stopped")
+    for component in COMPONENTS:
+        assert node.running.events("process.stopped", component), f"{component} did not drain"
+
+
+def test_every_process_that_is_killed_is_started_again(node, image):
+    node.wait_until_ready()
+    before = {component: node.pid(component) for component in COMPONENTS}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(node.pid(name) != pid for name, pid in before.items()), PATIENCE_SECONDS)
+    wait_until(lambda: len(node.running.events("receiver.started")) == 2, PATIENCE_SECONDS)
+    node.wait_until_ready()
+    assert store(node.dicom_port(), image, called="MUMAP").returncode == 0
+    wait_until(lambda: node.archive.received, PATIENCE_SECONDS)
+    died = [event["signal"] for event in node.running.events("process.died", "supervisor")]
+    assert died == ["SIGKILL"] * 4
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(node):
+    node.wait_until_ready()
+    pids = [node.pid(component) for component in COMPONENTS]
+    os.kill(node.running.pid, signal.SIGKILL)
+    node.running.process.wait()
+    wait_until(lambda: not any(map(is_alive, pids)), PATIENCE_SECONDS)
+
+
+def test_health_says_which_process_is_missing(tmp_path):
+    with RecordingScp() as archive:
+        settings = write_settings(tmp_path, archive.port)
+        with running("web", "-c", settings, log=tmp_path / "log") as web:
+            node = Node(web, settings, archive)
+            web.wait_for("web.started")
+            assert node.get("/health/live")[0] == 200
+            status, body = node.get("/health/ready")
+            assert status == 503
+            reasons = {check["name"]: check["reason"] for check in json.loads(body)["checks"]}
+            assert reasons["receiver"] == "process-missing"
+            assert reasons["engine"] == "engine-unavailable"
+            assert reasons["spool"] == ""
+            assert run("health", "web", "-c", settings).returncode == 0
+            missing = run("health", "-c", settings)
+            assert missing.returncode == 1
+            assert "process-missing: worker" in missing.stderr
+
+
+def test_a_port_that_is_taken_refuses_to_start_with_exit_code_2(tmp_path):
+    with RecordingScp() as archive:
+        settings = write_settings(tmp_path, archive.port)
+        text = settings.read_text().replace("port = 0", f"port = {archive.port}", 1)
+        settings.write_text(text)
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            assert serving.process.wait(PATIENCE_SECONDS) == 2
+            refused = serving.wait_for("process.refused", "receiver")
+    assert refused["reason"] == "port-not-available"
