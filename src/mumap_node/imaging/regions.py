@@ -4,6 +4,8 @@ All arrays are upright (``resampling.upright``): slice to the head, row to the b
 the patient's left.
 """
 
+from typing import Any
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from numpy.typing import NDArray
@@ -90,11 +92,9 @@ def emission_outline(counts: Voxels, spacing_mm: Spacing) -> Mask:
 
 def filled(mask: Mask) -> Mask:
     """The mask with what it encloses in each slice."""
-    result = [
-        sitk.GetArrayFromImage(sitk.BinaryFillhole(sitk.GetImageFromArray(part.astype(np.uint8))))
-        for part in mask
-    ]
-    return np.array(result, dtype=bool)
+    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    result = _unrolled(sitk.BinaryFillhole(_rolled_out(padded)), padded)
+    return result[:, 1:-1, 1:-1]
 
 
 def largest_part(mask: Mask) -> Mask:
@@ -121,19 +121,23 @@ def edge_of_field(counts: Voxels) -> Mask:
     of noise.
     """
     empty = np.pad(counts == 0, ((0, 0), (2, 2), (2, 2)), constant_values=True)
-    wide = sitk.BinaryMorphologicalOpening(
-        sitk.GetImageFromArray(empty.astype(np.uint8)), (1, 1, 0)
-    )
-    unseen = np.stack([_connected_to_corner(part) for part in sitk.GetArrayFromImage(wide)])
-    grown = sitk.BinaryDilate(sitk.GetImageFromArray(unseen.astype(np.uint8)), (1, 1, 0))
-    edge: Mask = sitk.GetArrayFromImage(grown)[:, 2:-2, 2:-2] == 1
-    return edge
+    wide = sitk.BinaryMorphologicalOpening(_rolled_out(empty), (1, 1))
+    unseen = sitk.ConnectedThreshold(wide, [(0, 0)], 1, 1)
+    edge = _unrolled(sitk.BinaryDilate(unseen, (1, 1)), empty)
+    return edge[:, 2:-2, 2:-2]
 
 
-def _connected_to_corner(mask: NDArray[np.uint8]) -> Mask:
-    connected = sitk.ConnectedThreshold(sitk.GetImageFromArray(mask), [(0, 0)], 1, 1)
-    result: Mask = sitk.GetArrayFromImage(connected) == 1
-    return result
+def _rolled_out(padded: Mask) -> Any:
+    """All slices below each other as one image, kept apart by their padding.
+
+    Filters that work within slices need one call then, which halves their time.
+    """
+    return sitk.GetImageFromArray(padded.reshape(-1, padded.shape[2]).astype(np.uint8))
+
+
+def _unrolled(image: Any, padded: Mask) -> Mask:
+    mask: Mask = sitk.GetArrayFromImage(image).reshape(padded.shape) == 1
+    return mask
 
 
 def share(part: Mask, of: Mask) -> float:
