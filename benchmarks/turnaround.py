@@ -21,8 +21,8 @@ from receive import machine
 import peers
 from builders import nac_file, torso_counts
 from commands import Running, running, write_settings
-from mumap_node.node.records import Result
-from mumap_node.node.spool import Spool, read_record
+from mumap_node.node.spool.files import Spool, read_record
+from mumap_node.node.spool.records import Result
 from waiting import wait_until
 
 SHAPE = (64, 128, 128)

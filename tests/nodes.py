@@ -34,22 +34,22 @@ from builders import card, water_where_counts
 from mumap_node import logs
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.bell import ring
-from mumap_node.node.decisions import Rules
-from mumap_node.node.deliverer import Deliverer, DelivererOptions
-from mumap_node.node.delivery import Patience
-from mumap_node.node.dossier import Dossier, read_dossier
+from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
+from mumap_node.node.deliverer.scu import Patience
+from mumap_node.node.deliverer.sending import Sending, SendingOptions
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
 from mumap_node.node.engine.executor import Executor, Served
-from mumap_node.node.jobs import Jobs
-from mumap_node.node.making import Making, MakingOptions
+from mumap_node.node.jobs.dossier import Dossier, read_dossier
+from mumap_node.node.jobs.verbs import Jobs
+from mumap_node.node.jobs.views import JobView
 from mumap_node.node.model import LoadedModel, watchdog
 from mumap_node.node.routing import Destination, Route
-from mumap_node.node.sending import Sending, SendingOptions
-from mumap_node.node.spool import Spool
-from mumap_node.node.views import JobView
-from mumap_node.node.worker import Clerk, Worker, WorkerOptions
+from mumap_node.node.spool.files import Spool
+from mumap_node.node.worker.decisions import Rules
+from mumap_node.node.worker.making import Making, MakingOptions
+from mumap_node.node.worker.process import Clerk, Worker, WorkerOptions
 from mumap_node.pipeline import Model, Predict
 from peers import HOST
 from waiting import wait_until
@@ -191,8 +191,8 @@ class Site:
 
     def is_at_rest(self) -> bool:
         """Whether the only job is done and the engine knows it too."""
-        if self.state() != "done":
-            return False
+        if [view.state for view in self.jobs.list_jobs()] != ["done"]:
+            return False  # for a moment, an arrival may be seen beside what became of it
         job = self.dossier().job
         series = [Attempt(Kind.MAP, job.job_id).series]
         series += [Attempt(Kind.DELIVER, job.job_id, 1, name).series for name in job.profiles]

@@ -166,6 +166,10 @@ class RecordingScp:
     ) -> None:
         if self._hold is not None:
             self._hold.set()
+        for association in self._ae.active_associations:
+            if self._reject is None:  # one that was rejected is ending, and takes no abort then
+                association.abort()
+            association.join(10)
         self._ae.shutdown()
 
     def _on_request(self, event: Event) -> None:

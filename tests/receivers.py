@@ -14,9 +14,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from mumap_node import logs
-from mumap_node.node.receiver import Receiver, ReceiverOptions, start_receiver
+from mumap_node.node.receiver.scp import Receiver, ReceiverOptions, start_receiver
 from mumap_node.node.routing import Peer
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from peers import HOST
 
 CAMERA = Peer("camera", "CAMERA", (ip_network("127.0.0.0/30"),))

@@ -8,7 +8,8 @@ from typing import Any
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.client import EngineClient, Known
 from mumap_node.node.engine.database import EngineOptions, embedded_database
-from mumap_node.node.records import (
+from mumap_node.node.spool.files import Spool, write_durably, write_record
+from mumap_node.node.spool.records import (
     Admission,
     Decision,
     Delivery,
@@ -19,7 +20,6 @@ from mumap_node.node.records import (
     Outcome,
     Result,
 )
-from mumap_node.node.spool import Spool, write_durably, write_record
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 FILE = MapFile("map-standard-0123.dcm", "0" * 64, "2.25.1")

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mumap_node.node.records import (
+from mumap_node.node.spool.files import Spool, write_record
+from mumap_node.node.spool.records import (
     Admission,
     Decision,
     Delivery,
@@ -14,7 +15,6 @@ from mumap_node.node.records import (
     Outcome,
     Result,
 )
-from mumap_node.node.spool import Spool, write_record
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """When things were written; the tests' own time, so that nothing looks old."""

@@ -7,9 +7,9 @@ import pytest
 
 import promises
 from mumap_node.logs import SAFE_KEYS
-from mumap_node.node.reception import Status
-from mumap_node.node.records import DeliveryState
-from mumap_node.node.states import JobState
+from mumap_node.node.jobs.states import JobState
+from mumap_node.node.receiver.reception import Status
+from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.page import MEANINGS, TONES
 from mumap_node.settings.problems import TABLES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from commands import run, write_settings
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from spools import put_instance, put_job
 
 

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from builders import nac_file
-from mumap_node.node.delivery import Patience
-from mumap_node.node.jobs import NotPossibleError
-from mumap_node.node.records import Delivery, DeliveryState
-from mumap_node.node.states import JobState
+from mumap_node.node.deliverer.scu import Patience
+from mumap_node.node.jobs.states import JobState
+from mumap_node.node.jobs.verbs import NotPossibleError
+from mumap_node.node.spool.records import Delivery, DeliveryState
 from nodes import MakeSite, Site
 from peers import RecordingScp, unused_port
 from waiting import wait_until

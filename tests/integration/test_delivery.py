@@ -16,10 +16,10 @@ from pydicom.uid import (
 )
 
 from builders import nac_file
-from mumap_node.node.answers import Answer
-from mumap_node.node.delivery import Patience, echo, send
-from mumap_node.node.records import DeliveryState
+from mumap_node.node.deliverer.scu import Patience, echo, send
+from mumap_node.node.jobs.deliveries import Answer
 from mumap_node.node.routing import Destination
+from mumap_node.node.spool.records import DeliveryState
 from peers import (
     HOST,
     PERMANENT,

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from builders import nac_file
-from mumap_node.node.records import DeliveryState
-from mumap_node.node.states import JobState
+from mumap_node.node.jobs.states import JobState
+from mumap_node.node.spool.records import DeliveryState
 from nodes import MakeSite, Site, Trap, kill
 from peers import RecordingScp
 from waiting import wait_until

@@ -27,9 +27,9 @@ from structlog.testing import capture_logs
 from builders import nac_file
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.bell import Bell
-from mumap_node.node.receiver import TRANSFER_SYNTAXES
+from mumap_node.node.receiver.scp import TRANSFER_SYNTAXES
 from mumap_node.node.routing import Peer
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from peers import (
     HOST,
     association,
@@ -278,7 +278,7 @@ def test_draining_does_not_wait_for_silent_connections(tmp_path: Path) -> None:
 
 
 def test_the_receiver_stays_small() -> None:
-    script = "import sys; import mumap_node.node.receiver; print(*sys.modules)"
+    script = "import sys; import mumap_node.node.receiver.scp; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     heavy = {"dbos", "onnxruntime", "SimpleITK", "fastapi", "sqlalchemy", "mumap_node.settings"}
     assert heavy.isdisjoint(run.stdout.split())

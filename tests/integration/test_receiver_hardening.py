@@ -16,7 +16,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from structlog.testing import capture_logs
 
 from builders import nac_file
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from peers import association, context_id, echo, send_encoded, silent_connections, store
 from receivers import Receiving, receiving
 from waiting import wait_until

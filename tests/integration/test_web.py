@@ -22,12 +22,12 @@ from fastapi import FastAPI
 import promises
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
+from mumap_node.node.jobs.states import JobState
+from mumap_node.node.jobs.views import list_views
 from mumap_node.node.presence import present
-from mumap_node.node.records import Delivery, DeliveryState
 from mumap_node.node.routing import Destination
-from mumap_node.node.spool import Spool
-from mumap_node.node.states import JobState
-from mumap_node.node.views import list_views
+from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.records import Delivery, DeliveryState
 from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import Watch
 from mumap_node.node.web.page import ROWS, Site

@@ -12,9 +12,9 @@ from mumap_node.cli.reporting import quieten
 from mumap_node.cli.tables import as_json, as_table, shown_time
 
 if TYPE_CHECKING:
-    from mumap_node.node.jobs import Jobs
-    from mumap_node.node.records import Delivery
-    from mumap_node.node.views import JobView
+    from mumap_node.node.jobs.verbs import Jobs
+    from mumap_node.node.jobs.views import JobView
+    from mumap_node.node.spool.records import Delivery
 
 Which = Annotated[str, typer.Argument(metavar="JOB", help="Id, or any unique beginning of it.")]
 DestinationName = Annotated[
@@ -44,7 +44,7 @@ def list_jobs(
     json: AsJson = False,
 ) -> None:
     """List jobs and held, ignored and quarantined images; the last to arrive first."""
-    from mumap_node.node.states import JobState
+    from mumap_node.node.jobs.states import JobState
 
     unknown = set(states or ()) - set(JobState)
     if unknown:

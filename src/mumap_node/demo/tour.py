@@ -18,8 +18,8 @@ from pydicom import Dataset, dcmread
 from mumap_node.demo import camera, checks, picture, site
 from mumap_node.demo.workstation import Workstation
 from mumap_node.imaging.findings import Finding, Verdict, worst
-from mumap_node.node.records import Result
-from mumap_node.node.spool import Spool, read_record
+from mumap_node.node.spool.files import Spool, read_record
+from mumap_node.node.spool.records import Result
 from mumap_node.training.torso import Torso, analytic_torso
 
 Say = Callable[[str], None]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.routing import Destination, Peer, Route
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from mumap_node.settings.tables import Settings
 
 if TYPE_CHECKING:  # the receiver must stay small: no SQLAlchemy there

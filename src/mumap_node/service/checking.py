@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from mumap_node.errors import ConfigurationError, place_of
-from mumap_node.node.delivery import echo
+from mumap_node.node.deliverer.scu import echo
 from mumap_node.node.engine.database import NETWORK_FILESYSTEMS, filesystem_of, open_database
 from mumap_node.node.model import DEFAULT_MODEL
-from mumap_node.node.records import DeliveryState
 from mumap_node.node.routing import Destination
+from mumap_node.node.spool.records import DeliveryState
 from mumap_node.service import building
 from mumap_node.service.models import verify_models
 from mumap_node.settings.tables import Settings

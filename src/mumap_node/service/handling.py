@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mumap_node.node.engine.client import EngineClient
-from mumap_node.node.jobs import Jobs
+from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.service import building
 from mumap_node.settings.tables import Settings
 

@@ -16,10 +16,10 @@ from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.selection import is_own_map
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict
-from mumap_node.node.making import HELD, settings_text
 from mumap_node.node.model import DEFAULT_MODEL, LoadedModel, ModelStore, open_model
 from mumap_node.node.routing import Route, first_match
-from mumap_node.node.spool import write_durably
+from mumap_node.node.spool.files import write_durably
+from mumap_node.node.worker.making import HELD, settings_text
 from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
 from mumap_node.service import building
 from mumap_node.settings.tables import Settings

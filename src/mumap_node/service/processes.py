@@ -12,7 +12,7 @@ import structlog
 from mumap_node import __version__, logs
 from mumap_node.errors import ConfigurationError, place_of
 from mumap_node.node.presence import present
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 from mumap_node.service import building
 from mumap_node.service.stopping import StopRequest
 from mumap_node.service.supervisor import supervise
@@ -85,7 +85,7 @@ def serve(config: Path) -> int:
 
 def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     """The Storage and Verification SCP."""
-    from mumap_node.node.receiver import ReceiverOptions, start_receiver
+    from mumap_node.node.receiver.scp import ReceiverOptions, start_receiver
 
     receiver = start_receiver(
         ReceiverOptions(
@@ -105,7 +105,7 @@ def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
 
 def work(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     """Admission, reconciler and the making of maps."""
-    from mumap_node.node.worker import Worker
+    from mumap_node.node.worker.process import Worker
     from mumap_node.service.working import opener, worker_options
 
     engine = building.engine_options(settings, spool.run)
@@ -117,8 +117,8 @@ def work(settings: Settings, spool: Spool, stop: StopRequest) -> None:
 
 def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     """The Storage SCU."""
-    from mumap_node.node.deliverer import Deliverer, DelivererOptions
-    from mumap_node.node.sending import SendingOptions
+    from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
+    from mumap_node.node.deliverer.sending import SendingOptions
 
     sending = SendingOptions(
         settings.node.ae_title,

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from mumap_node import __version__
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.engine.client import EngineClient
-from mumap_node.node.spool import Spool
-from mumap_node.node.views import list_views
+from mumap_node.node.jobs.views import list_views
+from mumap_node.node.spool.files import Spool
 from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import Watch
 from mumap_node.node.web.page import Site

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from mumap_node import __version__
-from mumap_node.node.decisions import Rules
-from mumap_node.node.making import MakingOptions
 from mumap_node.node.model import DEFAULT_MODEL, LoadedModel, ModelStore, open_model
-from mumap_node.node.retention import Retention
-from mumap_node.node.worker import WorkerOptions
+from mumap_node.node.worker.decisions import Rules
+from mumap_node.node.worker.making import MakingOptions
+from mumap_node.node.worker.process import WorkerOptions
+from mumap_node.node.worker.retention import Retention
 from mumap_node.service import building
 from mumap_node.settings.tables import Settings
 

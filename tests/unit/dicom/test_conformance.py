@@ -9,7 +9,7 @@ from pydicom.datadict import keyword_for_tag
 from mumap_node.dicom import codes
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.dicom.writing import PROFILES
-from mumap_node.node.receiver import TRANSFER_SYNTAXES
+from mumap_node.node.receiver.scp import TRANSFER_SYNTAXES
 
 ROOT = Path(__file__).parents[3]
 STATEMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mumap_node.errors import TransientError
-from mumap_node.node.dossier import read_dossier
+from mumap_node.node.jobs.dossier import read_dossier
 from mumap_node.node.presence import is_present
-from mumap_node.node.spool import Spool
+from mumap_node.node.spool.files import Spool
 
 PROCESSES = ("receiver", "worker", "deliverer")
 """Processes that must live beside the page's own."""

@@ -9,10 +9,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mumap_node.node.records import DeliveryState
+from mumap_node.node.jobs.states import JobState
+from mumap_node.node.jobs.views import JobView
 from mumap_node.node.routing import Destination
-from mumap_node.node.states import JobState
-from mumap_node.node.views import JobView
+from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.health import Check
 
 ROWS = 100

@@ -1,0 +1,1 @@
+"""The deliverer's process: sends each map to its destinations."""

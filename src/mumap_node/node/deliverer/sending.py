@@ -1,0 +1,132 @@
+"""Sending: what one attempt at one delivery does."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from mumap_node.node.deliverer.scu import Patience, send
+from mumap_node.node.engine.attempts import Attempt
+from mumap_node.node.engine.retries import wait_before_attempt
+from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_stopped
+from mumap_node.node.jobs.dossier import (
+    Dossier,
+    next_delivery_attempt,
+    read_delivery,
+    read_dossier,
+)
+from mumap_node.node.routing import Destination
+from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.records import DeliveryState
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SendingOptions:
+    """How maps are sent.
+
+    Attributes:
+        ae_title: Who we say we are.
+        destinations: Where maps may go, by name.
+        accept_warnings: Whether 0xB000, 0xB006 and 0xB007 count as accepted.
+        patience: How long a destination is waited for.
+    """
+
+    ae_title: str
+    destinations: Mapping[str, Destination]
+    accept_warnings: bool = False
+    patience: Patience = Patience()  # noqa: RUF009  (frozen)
+
+
+class Sending:
+    """What an attempt at a delivery does."""
+
+    def __init__(self, spool: Spool, options: SendingOptions, now: Callable[[], datetime]) -> None:
+        """Prepare.
+
+        Args:
+            spool: Where maps and records are.
+            options: How maps are sent.
+            now: The time, UTC.
+        """
+        self._spool = spool
+        self._options = options
+        self._now = now
+
+    def attempt(self, attempt: Attempt) -> Sequence[Attempt]:
+        """Send once and keep what came of it; may be repeated after a crash.
+
+        Returns:
+            The next attempt, where there is to be one.
+        """
+        try:
+            return self._attempt(attempt)
+        except OSError as error:
+            wait = wait_before_attempt(attempt.number + 1, attempt.series)
+            log.error(
+                "delivery.postponed",
+                job_id=attempt.job_id,
+                destination=attempt.destination,
+                reason="spool-failed",
+                exc_info=error,
+            )
+            number = attempt.number + 1
+            return [replace(attempt, number=number, wait_seconds=wait.total_seconds())]
+
+    def stopped(self, attempt: Attempt, reason: str, sentence: str) -> None:
+        """Keep that an attempt ended by a bug or by repeated crashes."""
+        keep_stopped(self._spool, self._now, attempt, reason, sentence)
+
+    def _attempt(self, attempt: Attempt) -> Sequence[Attempt]:
+        dossier = read_dossier(self._spool, attempt.job_id)
+        if dossier is None or attempt.destination not in dossier.job.profiles:
+            return []
+        delivery = read_delivery(self._spool, attempt.job_id, attempt.destination)
+        if delivery not in dossier.to_deliver:
+            return []
+        if delivery.attempts < attempt.number:
+            started = time.monotonic()
+            answer = self._send(dossier, attempt.destination)
+            seconds = time.monotonic() - started
+            delivery = keep_answer(self._spool, attempt, answer, self._now(), seconds)
+        if delivery.state is not DeliveryState.WAITING:
+            return []
+        return [next_delivery_attempt(attempt.job_id, delivery, self._now())]
+
+    def _send(self, dossier: Dossier, name: str) -> Answer:
+        destination = self._options.destinations.get(name)
+        if destination is None:
+            return Answer(
+                DeliveryState.REFUSED,
+                reason="destination-unknown",
+                sentence=f"expected destination {name!r} in the settings, found none",
+            )
+        path = self._map_file(dossier, name)
+        if path is None:
+            return Answer(
+                DeliveryState.REFUSED,
+                reason="map-damaged",
+                sentence="expected the map as it was made, found it changed or gone",
+            )
+        return send(
+            path,
+            destination,
+            self._options.ae_title,
+            accept_warnings=self._options.accept_warnings,
+            patience=self._options.patience,
+        )
+
+    def _map_file(self, dossier: Dossier, name: str) -> Path | None:
+        """The stored map for a destination; None where it is not what was made."""
+        if dossier.result is None:
+            return None
+        file = dossier.result.files[dossier.job.profiles[name]]
+        path = self._spool.job_folder(dossier.job.job_id) / file.name
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
+            return None
+        return path

@@ -1,0 +1,145 @@
+"""The dossier of a job: everything the spool holds about it, and what is to be tried next."""
+
+import contextlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mumap_node.node.engine.attempts import Attempt, Kind
+from mumap_node.node.jobs.states import UNKNOWN, Standing, replaced_by, standing_of
+from mumap_node.node.spool.files import Spool, locked, read_record, write_record
+from mumap_node.node.spool.records import (
+    Decision,
+    Delivery,
+    DeliveryState,
+    Job,
+    OperatorWord,
+    Outcome,
+    Result,
+)
+
+_ARCHIVED = re.compile(r"result-(?P<attempt>[0-9]+)\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What was asked, decided, made, sent and said by people.
+
+    Attributes:
+        job: What was asked.
+        decision: On the instance it answers; None where that was purged.
+        word: What a person decided for good; None where nobody did.
+        result: How the making of its map ended; None where it has not.
+        deliveries: One per destination, in the order of the route.
+    """
+
+    job: Job
+    decision: Decision | None
+    word: OperatorWord | None
+    result: Result | None
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def superseded_by(self) -> str:
+        """The instance, or the job of a rerun, that counts instead; empty where none does."""
+        return replaced_by(self.decision, self.job)
+
+    def standing(self, engine_status: str = UNKNOWN) -> Standing:
+        """Where the job stands, given the engine's word for its latest attempt."""
+        return standing_of(
+            self.decision, self.word, self.result, self.deliveries, engine_status, job=self.job
+        )
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything may still be done for it."""
+        return self.word is None and not self.superseded_by
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a map that may be sent."""
+        return self.result is not None and self.result.outcome is Outcome.MADE
+
+    @property
+    def to_deliver(self) -> tuple[Delivery, ...]:
+        """Deliveries that are still to be made."""
+        if not (self.is_made and self.is_wanted):
+            return ()
+        return tuple(d for d in self.deliveries if d.state is DeliveryState.WAITING)
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """When something was written down, UTC; never empty."""
+        times = [
+            self.job.created_at,
+            self.result.finished_at if self.result else None,
+            self.word.at if self.word else None,
+            *(delivery.last_attempt_at for delivery in self.deliveries),
+        ]
+        return tuple(time for time in times if time is not None)
+
+
+def read_dossier(spool: Spool, job_id: str) -> Dossier | None:
+    """Read a job's dossier; None where there is no such job.
+
+    Raises:
+        ValueError: A record is damaged.
+    """
+    job = read_record(Job, spool.job_file(job_id))
+    if job is None:
+        return None
+    return Dossier(
+        job,
+        read_record(Decision, spool.decision_file(job.instance_id)),
+        read_record(OperatorWord, spool.operator_file(job_id)),
+        read_record(Result, spool.result_file(job_id)),
+        tuple(read_delivery(spool, job_id, name) for name in job.profiles),
+    )
+
+
+def read_delivery(spool: Spool, job_id: str, destination: str) -> Delivery:
+    """Where a delivery stands; waiting for its first attempt where nothing was written yet."""
+    written = read_record(Delivery, spool.delivery_file(job_id, destination))
+    return written or Delivery(destination)
+
+
+def archived_attempts(spool: Spool, job_id: str) -> list[int]:
+    """Attempts at a map whose results a person had retried."""
+    with contextlib.suppress(FileNotFoundError):
+        names = (path.name for path in spool.job_folder(job_id).iterdir())
+        return [int(match["attempt"]) for match in map(_ARCHIVED.fullmatch, names) if match]
+    return []
+
+
+def next_map_attempt(spool: Spool, job_id: str, latest: int = 0) -> Attempt:
+    """The next attempt at a map.
+
+    Args:
+        spool: Knows the attempts whose results were archived.
+        job_id: The job.
+        latest: Number of the latest attempt the engine knows; 0 for none.
+    """
+    return Attempt(Kind.MAP, job_id, 1 + max(latest, *archived_attempts(spool, job_id), 0))
+
+
+def next_delivery_attempt(job_id: str, delivery: Delivery, now: datetime) -> Attempt:
+    """The next attempt at a delivery, to begin when its time has come."""
+    due = delivery.next_attempt_at or now
+    wait_seconds = max((due - now).total_seconds(), 0.0)
+    return Attempt(Kind.DELIVER, job_id, delivery.attempts + 1, delivery.destination, wait_seconds)
+
+
+def skip_attempt(spool: Spool, attempt: Attempt) -> Delivery | None:
+    """Count a delivery attempt that ended without a word, since nobody wanted it while it ran.
+
+    Returns:
+        The delivery as it stands then; None where it is not waiting for that attempt.
+    """
+    with locked(spool.job_folder(attempt.job_id)):
+        delivery = read_delivery(spool, attempt.job_id, attempt.destination)
+        waits = delivery.state is DeliveryState.WAITING
+        if not waits or delivery.attempts >= attempt.number:
+            return None
+        skipped = replace(delivery, attempts=attempt.number)
+        write_record(spool.delivery_file(attempt.job_id, attempt.destination), skipped)
+        return skipped

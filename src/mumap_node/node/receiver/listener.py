@@ -1,0 +1,292 @@
+"""The DICOM port: pynetdicom's association server, hardened.
+
+Whoever may not call from an IP address is turned away before anything is created for it. Silent
+connections are not associations: they take no place of one, and are closed after some seconds.
+"""
+
+import socket
+import socketserver
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import structlog
+from pynetdicom import evt
+from pynetdicom.acse import ACSE
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.pdu import A_ABORT_RQ
+from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.transport import (
+    AddressInformation,
+    AssociationSocket,
+    ThreadedAssociationServer,
+)
+
+from mumap_node.node.receiver.access import Refusal, refuse_address, refuse_for_now, refuse_titles
+from mumap_node.node.receiver.places import Places
+from mumap_node.node.receiver.stepping import (
+    WAIT_SECONDS,
+    BoundedDimse,
+    BulkSocket,
+    SteppedUpperLayer,
+)
+from mumap_node.node.routing import Peer, find_peer, parse_address
+
+MOST_SILENT = 100
+"""Connections without an association; the oldest is closed for one more."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who opened an association.
+
+    Attributes:
+        calling_ae_title: What it calls itself.
+        called_ae_title: Whom it asked for.
+        address: IP address it calls from.
+        peer: Its name in the settings; empty before it was admitted.
+    """
+
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    peer: str = ""
+
+
+Store = Callable[[Event, Caller], int]
+"""Answers a C-STORE with a DIMSE status."""
+
+
+class Listener(ThreadedAssociationServer):
+    """Takes connections and serves each in a thread of its own.
+
+    Attributes:
+        peers: Who may call.
+        places: Who is connected.
+        store: Serves C-STORE.
+    """
+
+    request_queue_size = 128  # a burst of senders waits here rather than being refused
+    daemon_threads = True
+
+    def __init__(
+        self,
+        ae: ApplicationEntity,
+        address: tuple[str, int],
+        peers: Sequence[Peer],
+        max_associations: int,
+        store: Store,
+    ) -> None:
+        """Bind the port.
+
+        Args:
+            ae: This node: its title, what it supports, its timeouts.
+            address: IP address and port to listen on; port 0 for a free one.
+            peers: Who may call.
+            max_associations: Open at once; further ones are rejected for the moment.
+            store: Serves C-STORE.
+
+        Raises:
+            OSError: It cannot be bound.
+        """
+        self.peers, self.store = peers, store
+        self.max_associations = max_associations
+        self.places = Places(max_associations, MOST_SILENT)
+        super().__init__(ae, address, ae.ae_title, ae.supported_contexts)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take the next connection."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(WAIT_SECONDS)  # out of descriptors: asking at once would burn a core
+            raise
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
+        """Whether anybody may call from this address."""
+        address = _plain(client_address[0])
+        refusal = refuse_address(self.peers, address)
+        if refusal is not None:
+            _log_rejection(Caller("", "", address), refusal)
+        return refusal is None
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Begin to serve a connection."""
+        try:
+            # Nagle's algorithm with delayed acknowledgements costs 40 ms an object (DCMTK FAQ 48).
+            request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            StorageAssociation(self, request, client_address).start()
+        except (OSError, RuntimeError):  # gone already; no more threads
+            self.handle_error(request, client_address)
+            self.shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A connection could not be begun; the next one may."""
+        _log.exception("connection.failed", address=client_address[0])
+
+    def service_actions(self) -> None:
+        """Leave collecting garbage to Python; pynetdicom would stop all threads for it."""
+
+    def shutdown(self) -> None:
+        """Take no more connections; those there are go on."""
+        socketserver.BaseServer.shutdown(self)  # pynetdicom's forgets servers it did not make
+        self.server_close()
+
+
+class StorageAssociation(Association):
+    """One connection, from its first byte to its last, in its own single thread."""
+
+    def __init__(self, server: Listener, connection: socket.socket, address: Any) -> None:
+        """Take over a connection; ``start`` serves it."""
+        ae = server.ae
+        super().__init__(ae, "acceptor")
+        self.caller = Caller("", "", _plain(address[0]))
+        self.name = f"association from {self.caller.address}"
+        self._server: Listener = server
+        self._is_stopping = False
+        self.acse = GuardedAcse(self)
+        self.dimse = BoundedDimse(self)
+        self.dul: SteppedUpperLayer = SteppedUpperLayer(self)
+        self._dul_ready.set()
+        self.acse_timeout, self.network_timeout = ae.acse_timeout, ae.network_timeout
+        connection.settimeout(ae.acse_timeout)
+        self.set_socket(BulkSocket(self, client_socket=connection))
+        self.acceptor.ae_title = ae.ae_title
+        self.acceptor.maximum_length = ae.maximum_pdu_size
+        self.acceptor.implementation_class_uid = ae.implementation_class_uid
+        self.acceptor.implementation_version_name = ae.implementation_version_name
+        self.acceptor.supported_contexts = ae.supported_contexts
+        self.acceptor.address_info = AddressInformation.from_tuple(server.server_address)
+        self.requestor.address_info = AddressInformation.from_tuple(address)
+        self.bind(evt.EVT_C_STORE, self._on_store)
+
+    def stop(self) -> None:
+        """End soon; from any thread."""
+        self._is_stopping = True
+        self.dul.is_stopping = True
+
+    def admit(self) -> Refusal | None:
+        """Why the peer gets no association; None where it does, and a place is taken."""
+        request = cast(A_ASSOCIATE, self.requestor.primitive)
+        calling, called = request.calling_ae_title.strip(), request.called_ae_title.strip()
+        peers, address = self._server.peers, self.caller.address
+        self.caller = Caller(calling, called, address)
+        refusal = refuse_titles(
+            peers, self.ae.ae_title.strip(), called=called, calling=calling, address=address
+        )
+        if refusal is None and not self._server.places.open(self):
+            refusal = refuse_for_now(self._server.max_associations)
+        if refusal is not None:
+            _log_rejection(self.caller, refusal)
+            return refusal
+        peer = find_peer(peers, calling, address)
+        self.caller = replace(self.caller, peer=peer.name if peer else "")
+        return None
+
+    def run_reactor(self) -> None:
+        """Serve the connection until one side ends it; an error costs this connection only."""
+        began = time.monotonic()
+        self._server.places.enter(self)
+        try:
+            super().run_reactor()
+        # pynetdicom raises whatever a peer's bytes provoke; it must not end the thread unheard.
+        except Exception:  # noqa: BLE001
+            _log.exception("association.failed", peer=self.caller.peer, address=self.caller.address)
+            self._abort_without_state()
+        finally:
+            self._close()
+            self._server.places.leave(self)
+        if self.caller.peer:
+            _log.info(
+                "association.ended",
+                peer=self.caller.peer,
+                address=self.caller.address,
+                outcome="released" if self.is_released else "aborted",
+                seconds=round(time.monotonic() - began, 3),
+            )
+
+    def _run_reactor(self) -> None:
+        """Serve requests as they come; the end of it all is left to pynetdicom's own loop."""
+        transport = cast(AssociationSocket, self.dul.socket)
+        if transport.socket is not None:
+            transport.socket.settimeout(self.network_timeout)
+        while self._is_undisturbed():
+            self.dul.step(WAIT_SECONDS)
+            context_id, message = self.dimse.get_msg()
+            if message is not None and not message.is_valid_request:
+                self.abort()  # pynetdicom would say nothing, and leave the peer waiting
+            elif message is not None and context_id is not None:
+                self._serve_request(message, context_id)
+        if self._is_stopping:
+            self.abort()
+        super()._run_reactor()
+
+    def _is_undisturbed(self) -> bool:
+        """Whether nothing but requests is to be looked at."""
+        return (
+            self.dul.is_alive()
+            and not self._is_stopping
+            and not self.dul.idle_timer_expired()
+            and self.dul.peek_next_pdu() is None  # a release or an abort
+        )
+
+    def _bind_defaults(self) -> None:
+        """Leave out pynetdicom's log handlers: they write identifiers, and take their time."""
+        for event in evt._INTERVENTION_EVENTS:  # noqa: SLF001  (there is no public list)
+            self.bind(event, evt.get_default_handler(event))
+
+    def _on_store(self, event: Event) -> int:
+        return self._server.store(event, self.caller)
+
+    def _abort_without_state(self) -> None:
+        """Send an A-ABORT although the state machine has lost its way."""
+        abort = A_ABORT_RQ()
+        abort.source, abort.reason_diagnostic = 2, 0  # service provider, no reason (PS3.8 9.3.8)
+        transport = self.dul.socket
+        if transport is not None and transport.socket is not None:
+            transport.send(abort.encode())
+
+    def _close(self) -> None:
+        transport = self.dul.socket
+        if transport is not None and transport.socket is not None:
+            transport.close()
+
+
+class GuardedAcse(ACSE):
+    """Negotiates an association only after the caller was admitted.
+
+    Not an event handler of pynetdicom's: an error in one of those would open the door.
+    """
+
+    def negotiate_association(self) -> None:
+        """Reject the caller, or negotiate."""
+        assoc = cast(StorageAssociation, self.assoc)
+        refusal = assoc.admit()
+        if refusal is None:
+            super().negotiate_association()
+        else:
+            self.send_reject(*refusal.wire)
+            assoc.kill()
+
+
+def _plain(address: str) -> str:
+    """An IP address as people write it: an IPv4 caller of an IPv6 port is an IPv4 caller."""
+    return str(parse_address(address) or address)
+
+
+def _log_rejection(caller: Caller, refusal: Refusal) -> None:
+    """Say who was turned away, why, and what to write into the settings to let them in."""
+    _log.warning(
+        "association.rejected",
+        address=caller.address,
+        calling_ae_title=caller.calling_ae_title,
+        called_ae_title=caller.called_ae_title,
+        reason=refusal.reason,
+        sentence=refusal.sentence,
+        settings=refusal.settings,
+    )

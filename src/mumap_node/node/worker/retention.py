@@ -1,0 +1,99 @@
+"""Retention: removes finished things when their time is over, and nothing a person must look at.
+
+First the images and maps go, later the records. Held and quarantined things stay until a person
+says what becomes of them.
+"""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from mumap_node.node.jobs.dossier import Dossier, read_dossier
+from mumap_node.node.jobs.states import FINAL, standing_of
+from mumap_node.node.spool.files import Spool, read_record, sync_folder, write_record
+from mumap_node.node.spool.records import Decision
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long finished things are kept.
+
+    Attributes:
+        spool_days: Days until images and maps are removed.
+        jobs_days: Days until the records are removed too, and an instance is forgotten.
+    """
+
+    spool_days: int = 30
+    jobs_days: int = 365
+
+    def images_before(self, now: datetime) -> datetime:
+        """Images of what ended before may go."""
+        return now - timedelta(days=self.spool_days)
+
+    def records_before(self, now: datetime) -> datetime:
+        """Records of what ended before may go; never earlier than the images."""
+        return now - timedelta(days=max(self.jobs_days, self.spool_days))
+
+
+def purge(spool: Spool, retention: Retention, now: datetime) -> None:
+    """Remove what may go. Only for the process that also admits: nothing is moved meanwhile.
+
+    May be interrupted anywhere. The records say that images are gone before they are, and a
+    job's own record goes before the rest of it: a job that is half there is no job.
+    """
+    jobs = _jobs_by_instance(spool)
+    for instance_id in list(spool.instance_ids()):
+        decision = read_record(Decision, spool.decision_file(instance_id))
+        dossiers = jobs.pop(instance_id, [])
+        if decision is None or not _is_final(decision, dossiers):
+            continue
+        ended = max(
+            [decision.decided_at, *(time for dossier in dossiers for time in dossier.times)]
+        )
+        if ended < retention.images_before(now) and decision.purged_at is None:
+            _remove_images(spool, decision, dossiers, now)
+        if ended < retention.records_before(now):
+            _remove_records(spool, instance_id, dossiers)
+
+
+def _jobs_by_instance(spool: Spool) -> dict[str, list[Dossier]]:
+    jobs: dict[str, list[Dossier]] = defaultdict(list)
+    for job_id in list(spool.job_ids()):
+        dossier = read_dossier(spool, job_id)
+        if dossier is None:
+            shutil.rmtree(spool.job_folder(job_id))  # an earlier purge was interrupted here
+        else:
+            jobs[dossier.job.instance_id].append(dossier)
+    return jobs
+
+
+def _is_final(decision: Decision, dossiers: Sequence[Dossier]) -> bool:
+    standings = [dossier.standing() for dossier in dossiers] or [standing_of(decision)]
+    return all(standing.state in FINAL for standing in standings)
+
+
+def _remove_images(
+    spool: Spool, decision: Decision, dossiers: Sequence[Dossier], now: datetime
+) -> None:
+    write_record(spool.decision_file(decision.instance_id), replace(decision, purged_at=now))
+    spool.instance_file(decision.instance_id).unlink(missing_ok=True)
+    for dossier in dossiers:
+        for path in spool.job_folder(dossier.job.job_id).rglob("map-*.dcm"):
+            path.unlink()
+    log.info("instance.images_purged", instance_id=decision.instance_id)
+
+
+def _remove_records(spool: Spool, instance_id: str, dossiers: Sequence[Dossier]) -> None:
+    for dossier in dossiers:
+        folder = spool.job_folder(dossier.job.job_id)
+        spool.job_file(dossier.job.job_id).unlink(missing_ok=True)
+        sync_folder(folder)
+        shutil.rmtree(folder)
+    shutil.rmtree(spool.instance_file(instance_id).parent)
+    log.info("instance.purged", instance_id=instance_id, count=len(dossiers))

@@ -1,0 +1,54 @@
+"""What is written down about a delivery."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from mumap_node.node.engine.attempts import Attempt, Kind
+from mumap_node.node.engine.retries import PATIENCE, wait_before_attempt
+from mumap_node.node.jobs.deliveries import Answer, record_answer
+from mumap_node.node.spool.records import Delivery, DeliveryState
+
+NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+DOWN = Answer(DeliveryState.WAITING, "peer-unreachable", "expected a connection, found none")
+
+
+def _attempt(number: int) -> Attempt:
+    return Attempt(Kind.DELIVER, "job", number, "pacs")
+
+
+def test_an_accepted_map_is_accepted_once_and_for_all() -> None:
+    answer = Answer(DeliveryState.ACCEPTED, status=0, transfer_syntax_uid="1.2.840.10008.1.2.1")
+    assert record_answer(Delivery("pacs"), _attempt(1), answer, NOW) == Delivery(
+        "pacs",
+        DeliveryState.ACCEPTED,
+        attempts=1,
+        status=0,
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        first_attempt_at=NOW,
+        last_attempt_at=NOW,
+    )
+
+
+def test_a_failure_for_now_says_when_it_is_tried_again() -> None:
+    before = Delivery("pacs", attempts=1, first_attempt_at=NOW - timedelta(minutes=1))
+    found = record_answer(before, _attempt(2), DOWN, NOW)
+    assert found.state is DeliveryState.WAITING
+    assert found.attempts == 2
+    assert found.reason == "peer-unreachable"
+    assert found.first_attempt_at == before.first_attempt_at
+    assert found.next_attempt_at == NOW + wait_before_attempt(3, "deliver/job/pacs/")
+
+
+def test_after_three_days_it_is_given_up() -> None:
+    before = Delivery("pacs", attempts=80, first_attempt_at=NOW - PATIENCE)
+    found = record_answer(before, _attempt(81), DOWN, NOW)
+    assert found.state is DeliveryState.GAVE_UP
+    assert found.next_attempt_at is None
+    assert found.reason == "peer-unreachable"
+
+
+def test_what_a_person_dropped_meanwhile_stays_dropped_unless_it_arrived() -> None:
+    dropped = Delivery("pacs", DeliveryState.CANCELLED)
+    assert record_answer(dropped, _attempt(1), DOWN, NOW).state is DeliveryState.CANCELLED
+    accepted = replace(DOWN, state=DeliveryState.ACCEPTED)
+    assert record_answer(dropped, _attempt(1), accepted, NOW).state is DeliveryState.ACCEPTED

@@ -1,0 +1,150 @@
+"""The life of a job: what people are shown, from what was written down."""
+
+import pytest
+from dbos._sys_db import WorkflowStatusString
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mumap_node.node.jobs.states import (
+    BY_ENGINE,
+    ENGINE_REASONS,
+    FINAL,
+    UNKNOWN,
+    JobState,
+    standing_of,
+)
+from mumap_node.node.spool.records import (
+    Admission,
+    Decision,
+    Delivery,
+    DeliveryState,
+    OperatorWord,
+    Outcome,
+    Result,
+    Verb,
+)
+from records import NOW, decision, job, result
+
+
+def deliveries(*states: DeliveryState) -> tuple[Delivery, ...]:
+    return tuple(
+        Delivery(f"d{n}", state, reason=f"because-{state}") for n, state in enumerate(states)
+    )
+
+
+CANCEL = OperatorWord(Verb.CANCEL, NOW)
+DISCARD = OperatorWord(Verb.DISCARD, NOW)
+MADE = result()
+WAITING, ACCEPTED, REFUSED, GAVE_UP, DROPPED = (
+    DeliveryState.WAITING,
+    DeliveryState.ACCEPTED,
+    DeliveryState.REFUSED,
+    DeliveryState.GAVE_UP,
+    DeliveryState.CANCELLED,
+)
+
+
+def test_the_table_names_every_state_of_the_engine() -> None:
+    assert BY_ENGINE.keys() == {status.value for status in WorkflowStatusString} | {UNKNOWN}
+    assert ENGINE_REASONS.keys() < BY_ENGINE.keys()
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (None, JobState.COLLECTING),
+        (decision(), JobState.QUEUED),
+        (decision(Admission.HELD), JobState.HELD),
+        (decision(Admission.IGNORED), JobState.IGNORED),
+        (decision(Admission.QUARANTINED), JobState.QUARANTINED),
+        (decision(Admission.HELD, superseded_by="newer"), JobState.CANCELLED),
+        (decision(Admission.QUARANTINED, superseded_by="newer"), JobState.QUARANTINED),
+    ],
+)
+def test_an_instance_without_a_job(found: Decision | None, expected: JobState) -> None:
+    assert standing_of(found).state is expected
+
+
+@pytest.mark.parametrize(
+    ("word", "made", "sent", "engine", "expected"),
+    [
+        (None, None, (), UNKNOWN, JobState.QUEUED),
+        (None, None, (), "ENQUEUED", JobState.QUEUED),
+        (None, None, (), "DELAYED", JobState.QUEUED),
+        (None, None, (), "SUCCESS", JobState.QUEUED),
+        (None, None, (), "PENDING", JobState.RUNNING),
+        (None, None, (), "ERROR", JobState.QUARANTINED),
+        (None, None, (), "MAX_RECOVERY_ATTEMPTS_EXCEEDED", JobState.QUARANTINED),
+        (None, None, (), "CANCELLED", JobState.CANCELLED),
+        (None, result(Outcome.REJECTED), (), "SUCCESS", JobState.QUARANTINED),
+        (None, result(Outcome.FAILED_CHECKS), (), "SUCCESS", JobState.QUARANTINED),
+        (None, result(Outcome.STOPPED), (), "ERROR", JobState.QUARANTINED),
+        (None, MADE, (WAITING, ACCEPTED), "SUCCESS", JobState.DELIVERING),
+        (None, MADE, (WAITING, REFUSED), "SUCCESS", JobState.QUARANTINED),
+        (None, MADE, (ACCEPTED, GAVE_UP), "SUCCESS", JobState.QUARANTINED),
+        (None, MADE, (ACCEPTED, ACCEPTED), "SUCCESS", JobState.DONE),
+        (None, MADE, (ACCEPTED, DROPPED), "SUCCESS", JobState.DONE),
+        (None, MADE, (DROPPED, DROPPED), "SUCCESS", JobState.CANCELLED),
+        (None, MADE, (), "SUCCESS", JobState.DONE),
+        (CANCEL, None, (), "PENDING", JobState.CANCELLED),
+        (CANCEL, MADE, (WAITING,), "SUCCESS", JobState.CANCELLED),
+        (DISCARD, result(Outcome.REJECTED), (), "SUCCESS", JobState.IGNORED),
+        (DISCARD, MADE, (REFUSED,), "SUCCESS", JobState.IGNORED),
+        (CANCEL, MADE, (ACCEPTED,), "SUCCESS", JobState.DONE),
+    ],
+)
+def test_a_job(
+    word: OperatorWord | None,
+    made: Result | None,
+    sent: tuple[DeliveryState, ...],
+    engine: str,
+    expected: JobState,
+) -> None:
+    found = standing_of(decision(), word, made, deliveries(*sent), engine, job=job())
+    assert found.state is expected
+
+
+def test_a_quarantined_job_says_why() -> None:
+    rejected = result(Outcome.REJECTED, "irregular-slices")
+    assert standing_of(decision(), result=rejected, job=job()).reason == "irregular-slices"
+    crashed = standing_of(decision(), engine_status="MAX_RECOVERY_ATTEMPTS_EXCEEDED", job=job())
+    assert crashed.reason == "repeated-crash"
+    sent = deliveries(ACCEPTED, REFUSED)
+    assert standing_of(decision(), None, MADE, sent, job=job()).reason == "because-refused"
+
+
+@pytest.mark.parametrize(
+    "newer", [decision(superseded_by="newer"), decision(run=2, job_id="second")]
+)
+def test_a_superseded_job_is_cancelled_where_anything_was_left_to_do(newer: Decision) -> None:
+    def state(made: Result | None, *sent: DeliveryState) -> JobState:
+        return standing_of(newer, None, made, deliveries(*sent), "PENDING", job=job()).state
+
+    assert state(None) is JobState.CANCELLED
+    assert state(MADE, WAITING) is JobState.CANCELLED
+    assert state(MADE, ACCEPTED) is JobState.DONE
+    assert state(MADE, REFUSED) is JobState.QUARANTINED
+    assert state(result(Outcome.REJECTED)) is JobState.QUARANTINED
+
+
+@given(
+    st.sampled_from([None, *(decision(a) for a in Admission), decision(superseded_by="newer")]),
+    st.sampled_from([None, CANCEL, DISCARD]),
+    st.sampled_from([None, *(result(outcome) for outcome in Outcome)]),
+    st.lists(st.sampled_from(DeliveryState), max_size=3),
+    st.sampled_from(sorted(BY_ENGINE)),
+)
+def test_whatever_was_written_down_there_is_a_state(
+    found: Decision | None,
+    word: OperatorWord | None,
+    made: Result | None,
+    sent: list[DeliveryState],
+    engine: str,
+) -> None:
+    standing = standing_of(found, word, made, deliveries(*sent), engine, job=job())
+    if standing.state is JobState.DONE:
+        assert made is not None
+        assert made.outcome is Outcome.MADE
+        assert set(sent) <= {ACCEPTED, DROPPED}
+    if word is None and made and made.outcome is not Outcome.MADE:
+        assert standing.state not in FINAL

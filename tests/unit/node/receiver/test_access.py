@@ -1,0 +1,54 @@
+from ipaddress import ip_network
+
+import pytest
+
+from mumap_node.node.receiver.access import refuse_address, refuse_for_now, refuse_titles
+from mumap_node.node.routing import Peer
+
+PEERS = (
+    Peer("camera", "CAMERA", (ip_network("192.0.2.17"),)),
+    Peer("second", "CAMERA", (ip_network("2001:db8::/64"),)),
+)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.17", "::ffff:192.0.2.17", "2001:db8::5"])
+def test_a_listed_address_may_connect(address: str) -> None:
+    assert refuse_address(PEERS, address) is None
+
+
+@pytest.mark.parametrize("address", ["192.0.2.18", "2001:db9::5", "::1", "nonsense", ""])
+def test_any_other_address_may_not(address: str) -> None:
+    refusal = refuse_address(PEERS, address)
+    assert refusal is not None
+    assert refusal.reason == "peer-address"
+
+
+def test_peers_with_the_same_title_may_call_from_different_addresses() -> None:
+    for address in ("192.0.2.17", "2001:db8::5"):
+        assert (
+            refuse_titles(PEERS, "MUMAP", called="MUMAP", calling="CAMERA", address=address) is None
+        )
+
+
+def test_spaces_around_titles_mean_nothing() -> None:
+    refusal = refuse_titles(
+        PEERS, "MUMAP", called=" MUMAP  ", calling="CAMERA  ", address="192.0.2.17"
+    )
+    assert refusal is None
+
+
+@pytest.mark.parametrize(("called", "calling"), [("mumap", "CAMERA"), ("MUMAP", "Camera")])
+def test_capitals_matter(called: str, calling: str) -> None:
+    address = "192.0.2.17"
+    assert refuse_titles(PEERS, "MUMAP", called=called, calling=calling, address=address)
+
+
+def test_a_title_that_is_no_name_gets_one_that_can_be_pasted() -> None:
+    refusal = refuse_titles(PEERS, "MUMAP", called="MUMAP", calling='"A\\B"*', address="192.0.2.17")
+    assert refusal is not None
+    assert 'name = "a-b"' in refusal.settings
+    assert 'ae_title = "\\"A\\\\B\\"*"' in refusal.settings
+
+
+def test_room_for_more_is_twice_as_much() -> None:
+    assert refuse_for_now(50).settings == "[receiver]\nmax_associations = 100\n"
