@@ -11,7 +11,6 @@ from pydicom import dcmread
 
 from builders import nac_file, torso_counts
 from commands import SETTINGS, run, running, write_settings
-from mumap_node.cli.reporting import report_unexpected
 from mumap_node.settings.loading import load_settings
 from peers import RecordingScp, unused_port
 
@@ -153,17 +152,6 @@ def test_the_receiver_stays_small(tmp_path):
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
     assert "pynetdicom" in loaded
     assert not loaded & set(HEAVY)
-
-
-def test_a_failure_nobody_expected_is_one_line_without_its_text(capsys):
-    try:
-        raise ValueError("Doe^Jane")
-    except ValueError as error:
-        report_unexpected(type(error), error, error.__traceback__)
-    line = capsys.readouterr().err
-    assert line.startswith("unexpected-error: ValueError at ")
-    assert line.count("\n") == 1
-    assert "Doe" not in line
 
 
 def run_with_imports(*arguments: str) -> set[str]:

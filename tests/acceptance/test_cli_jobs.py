@@ -1,12 +1,15 @@
 """`jobs`, as a person uses it on a node whose processes do not run."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from commands import run, write_settings
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.records import Delivery
 from spools import put_instance, put_job
 
 
@@ -81,3 +84,52 @@ def test_another_run_is_asked_for(settings, spool):
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == "run 2 was asked for\n"
     assert len(spool.arrivals()) == 1
+
+
+def test_a_damaged_record_costs_nobody_else_their_place_in_the_list(settings, spool):
+    held, job = put_instance(spool, 1), put_job(spool, 2)
+    spool.delivery_file(job.job_id, "archive").write_text('{"Doe^Jane"')
+    listed = run("jobs", "list", "--json", "-c", settings)
+    assert listed.returncode == 0, listed.stderr
+    found = {view["id"]: (view["state"], view["reason"]) for view in json.loads(listed.stdout)}
+    assert found == {
+        held.instance_id: ("held", "no-route"),
+        job.job_id: ("quarantined", "record-damaged"),
+    }
+    shown = run("jobs", "show", job.job_id, "-c", settings)
+    assert shown.returncode == 1
+    assert shown.stderr.startswith("record-damaged: ")
+    assert "Doe" not in shown.stderr + listed.stdout
+
+
+def test_a_retry_that_is_refused_takes_back_nobodys_word(settings, spool):
+    waiting = Delivery("archive", attempts=1)
+    job = put_job(spool, 2, waiting)
+    assert run("jobs", "cancel", job.job_id, "-c", settings).returncode == 0
+    refused = run("jobs", "retry", job.job_id, "--destination", "nosuch", "-c", settings)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "not-possible: expected a delivery to 'nosuch', found none\n",
+    )
+    shown = json.loads(run("jobs", "show", job.job_id, "--json", "-c", settings).stdout)
+    assert shown["state"] == "cancelled"
+
+
+def test_a_superseded_job_says_so_in_the_list(settings, spool):
+    held = put_instance(spool, 1, superseded_by="b" * 16)
+    assert "superseded" in run("jobs", "list", "-c", settings).stdout
+    assert held.superseded_by
+
+
+def test_a_failure_nobody_expected_is_one_line_without_its_text(settings):
+    """The list does not fit on a full device; nobody catches that but the command line itself."""
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "mumap_node", "jobs", "list", "--json", "-c", settings],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr

@@ -17,9 +17,6 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage
-from pynetdicom import AE
-from pynetdicom.association import Association
 
 from containers import (
     PROJECT,
@@ -31,6 +28,7 @@ from containers import (
 )
 from mumap_node.demo.camera import encode_reconstruction
 from mumap_node.training.torso import analytic_torso
+from peers import association, echo
 from waiting import wait_until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(600)]
@@ -93,12 +91,6 @@ class Site:
         found = json.loads(self.orthanc("/tools/find", json.dumps(query).encode()))
         return [dcmread(BytesIO(self.orthanc(f"/instances/{one}/file"))) for one in found]
 
-    def open_association(self, calling_ae_title: str) -> Association:
-        """Call the receiver from this host, through the published port."""
-        ae = AE(calling_ae_title)
-        ae.add_requested_context(NuclearMedicineImageStorage, ExplicitVRLittleEndian)
-        return ae.associate("127.0.0.1", self.port("receiver", 11112), ae_title="MUMAP")
-
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
@@ -157,9 +149,9 @@ def test_a_service_has_no_more_rights_than_it_needs(site: Site, service: str) ->
 
 
 def test_a_caller_on_the_docker_host_is_seen_as_the_gateway(site: Site) -> None:
-    association = site.open_association("STRANGER")
+    asked = echo(site.port("receiver", 11112), calling="STRANGER", called="MUMAP")
 
-    assert association.is_rejected
+    assert asked.returncode != 0
     assert f'"address": "{GATEWAY}"' in refusals(site)
 
 
@@ -167,7 +159,7 @@ def test_a_caller_on_another_machine_is_seen_with_its_own_address(site: Site) ->
     port = site.port("receiver", 11112)
 
     with another_host():
-        echo = subprocess.run(
+        asked = subprocess.run(
             [
                 *("ip", "netns", "exec", "mumap-far", "echoscu", "-to", "10"),
                 *("-aet", "PACS", "-aec", "MUMAP", HERE, str(port)),
@@ -176,7 +168,7 @@ def test_a_caller_on_another_machine_is_seen_with_its_own_address(site: Site) ->
             check=False,
         )
 
-    assert echo.returncode != 0
+    assert asked.returncode != 0
     assert f'"address": "{FAR_AWAY}"' in refusals(site)
 
 
@@ -192,12 +184,12 @@ def test_a_worker_that_is_killed_is_restarted_and_makes_the_map(site: Site) -> N
 
 def test_stop_lets_an_open_association_finish_and_loses_nothing(site: Site) -> None:
     source = reconstruction()
-    association = site.open_association("PACS")
+    port = site.port("receiver", 11112)
 
-    with stopping(site):
-        wait_until(lambda: not takes_associations(site))
-        status = association.send_c_store(source)
-        association.release()
+    with association(port, calling="PACS", called="MUMAP") as opened, stopping(site):
+        wait_until(lambda: echo(port, calling="PACS", called="MUMAP").returncode != 0)
+        status = opened.send_c_store(source)
+        opened.release()
 
     assert status.Status == 0x0000
     assert {name: site.inspect(name)["State"]["ExitCode"] for name in SERVICES} == dict.fromkeys(
@@ -205,15 +197,6 @@ def test_stop_lets_an_open_association_finish_and_loses_nothing(site: Site) -> N
     )
     site.start()
     assert len(wait_until(lambda: site.answers(source), 60)) == 1
-
-
-def takes_associations(site: Site) -> bool:
-    """Whether the receiver still opens new ones."""
-    association = site.open_association("PACS")
-    if association.is_established:
-        association.release()
-        return True
-    return False
 
 
 def refusals(site: Site) -> str:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from mumap_node.cli import checking, demo, health, jobs, mapping, models, processes, setup
-from mumap_node.cli.reporting import exit_code_of, report, report_unexpected
+from mumap_node.cli.reporting import ExitCode, exit_code_of, report, report_unexpected
 from mumap_node.errors import NodeError
 
 
@@ -39,9 +39,11 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run one verb; every expected failure is one ``reason: sentence`` per line on stderr."""
-    sys.excepthook = report_unexpected
     try:
         build_app()()
     except NodeError as error:
         report(error)
         sys.exit(exit_code_of(error))
+    except Exception as error:  # noqa: BLE001  (Python would print its text, perhaps a patient's)
+        report_unexpected(error)
+        sys.exit(ExitCode.FAILED)

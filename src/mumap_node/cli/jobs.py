@@ -117,7 +117,7 @@ def _jobs(config: Path) -> "Iterator[Jobs]":
 def _row(view: "JobView") -> dict[str, object]:
     return {
         "received": shown_time(view.received_at or view.changed_at),
-        "state": str(view.state),
+        "state": f"{view.state}, superseded" if view.superseded_by else str(view.state),
         "id": view.id[:SHORT_ID],
         "from": view.peer,
         "route": view.route,

@@ -2,14 +2,17 @@
 
 import os
 import sys
-import traceback
 from enum import IntEnum
-from pathlib import Path
-from types import TracebackType
 
 import typer
 
-from mumap_node.errors import ConfigurationError, InputRejected, NodeError, TransientError
+from mumap_node.errors import (
+    ConfigurationError,
+    InputRejected,
+    NodeError,
+    TransientError,
+    place_of,
+)
 
 
 class ExitCode(IntEnum):
@@ -50,20 +53,14 @@ def report(error: NodeError) -> None:
         typer.echo(f"{error.reason}: {problem}", err=True)
 
 
-def report_unexpected(
-    _kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def report_unexpected(error: Exception) -> None:
     """Print a failure nobody expected: its type and place, never its text or local variables."""
-    if isinstance(error, KeyboardInterrupt):
-        return
     if isinstance(error, BrokenPipeError):  # whoever read our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     reason = "unexpected-error"
-    frames = traceback.extract_tb(trace)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     typer.echo(
-        f"{reason}: {type(error).__qualname__}{place}; this is a fault of mumap-node, "
+        f"{reason}: {place_of(error)}; this is a fault of mumap-node, "
         "please report this line (it holds no patient data)",
         err=True,
     )

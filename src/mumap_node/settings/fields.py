@@ -129,7 +129,9 @@ def _from_list(value: object) -> object:
 
 
 def _path(value: object) -> object:
-    return Path(value) if isinstance(value, str) and value else value
+    if value == "":
+        raise ValueError("expected a path, found an empty text")
+    return Path(value) if isinstance(value, str) else value
 
 
 AETitle = Annotated[str, AfterValidator(_ae_title)]

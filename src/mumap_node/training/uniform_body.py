@@ -86,13 +86,13 @@ body_99th_percentile_per_cm = [0.14, 0.30]
 maximum_per_cm = 0.40
 soft_tissue_mode_per_cm = [0.140, 0.165]
 soft_tissue_mode_warn_per_cm = [0.130, 0.175]
-air_mean_per_cm = {{ warn = 0.005, fail = 0.02 }}
+air_mean_per_cm = {{ warn = 0.005, fail = 0.012 }}
 body_component_share = {{ warn = 0.98, fail = 0.90 }}
 body_area_cm2 = [250.0, 1400.0]
 area_change_share = {{ warn = 0.20 }}
 border_contact_share = {{ warn = 0.10, fail = 0.30 }}
 hot_spot_outside_share = {{ warn = 0.03, fail = 0.10 }}
-outline_dice = {{ warn = 0.85 }}
+outline_dice = {{ warn = 0.85, fail = 0.70 }}
 
 [golden]                      # a coarse analytic torso
 tolerance = 1e-4

@@ -163,7 +163,7 @@ def test_attenuation_everywhere_is_told_as_findings(torso):
 
     assert findings["truncation"] == "fail"
     assert findings["body-area"] == "warn"
-    assert findings["outline"] == "warn"
+    assert findings["outline"] == "fail"
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.5, 10.0, 10_000.0])

@@ -93,10 +93,10 @@ def record_answer(before: Delivery, attempt: Attempt, answer: Answer, now: datet
     first = before.first_attempt_at or now
     wait = wait_before_attempt(attempt.number + 1, attempt.series)
     state, next_attempt_at = answer.state, None
-    if state is DeliveryState.WAITING:
-        if before.state is DeliveryState.CANCELLED:  # by a person, while it was under way
-            state = DeliveryState.CANCELLED
-        elif is_over(first, now, wait):
+    if before.state is DeliveryState.CANCELLED and state is not DeliveryState.ACCEPTED:
+        state = DeliveryState.CANCELLED  # by a person, while it was under way
+    elif state is DeliveryState.WAITING:
+        if is_over(first, now, wait):
             state = DeliveryState.GAVE_UP
         else:
             next_attempt_at = now + wait

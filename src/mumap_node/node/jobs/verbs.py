@@ -90,9 +90,9 @@ class Jobs:
                 sentence=f"expected the current one, found {item.superseded_by}",
             )
         with locked(self._spool.job_folder(job_id)):
+            again = self._reopen(self._current(job_id), destination)
+            # Last: a retry that was refused above takes back nobody's word.
             self._spool.operator_file(job_id).unlink(missing_ok=True)
-            item = self._current(job_id)
-            again = self._reopen(item, destination)
         with suppress(TransientError):
             if again is None:
                 self._hand_over_map(job_id)
@@ -178,6 +178,11 @@ class Jobs:
         return None
 
     def _reopen_deliveries(self, item: Dossier, destination: str) -> list[Delivery]:
+        if destination and destination not in item.job.profiles:
+            raise NotPossibleError(
+                reason="not-possible",
+                sentence=f"expected a delivery to {destination!r}, found none",
+            )
         chosen = [
             delivery
             for delivery in item.deliveries

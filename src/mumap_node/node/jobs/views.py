@@ -12,8 +12,8 @@ from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import UNKNOWN, JobState, Standing, standing_of
-from mumap_node.node.spool.files import Spool, read_record
-from mumap_node.node.spool.records import Decision, Delivery
+from mumap_node.node.spool.files import RecordDamagedError, Spool, read_record
+from mumap_node.node.spool.records import Admission, Decision, Delivery
 
 CHUNK = 100
 """Jobs the engine is asked about at once."""
@@ -137,14 +137,38 @@ def _changed(path: Path) -> datetime | None:
 def _items(spool: Spool, paths: Iterable[Path]) -> Iterator[Item]:
     """Jobs and instances without one, reading no more of them than are asked for."""
     for path in paths:
-        if path.name == "job.json":
-            dossier = read_dossier(spool, path.parent.name)
-            if dossier is not None:
-                yield dossier
-            continue
-        decision = read_record(Decision, path)
-        if decision is not None and _stands_alone(spool, decision):
-            yield decision
+        try:
+            item = _item(spool, path)
+        except RecordDamagedError as error:
+            item = _damaged(path, error)
+        if item is not None:
+            yield item
+
+
+def _item(spool: Spool, path: Path) -> Item | None:
+    if path.name == "job.json":
+        return read_dossier(spool, path.parent.name)
+    decision = read_record(Decision, path)
+    if decision is not None and _stands_alone(spool, decision):
+        return decision
+    return None
+
+
+def _damaged(path: Path, error: RecordDamagedError) -> Decision:
+    """Shown in place of a job or an instance whose records cannot be read."""
+    changed = _changed(path) or datetime.now(UTC)
+    return Decision(
+        instance_id=path.parent.name,
+        admission=Admission.QUARANTINED,
+        reason=error.reason,
+        sentence=error.sentence,
+        route="",
+        seen={},
+        calling_ae_title="",
+        peer="",
+        received_at=changed,
+        decided_at=changed,
+    )
 
 
 def _stands_alone(spool: Spool, decision: Decision) -> bool:

@@ -31,6 +31,7 @@ from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
+from mumap_node.errors import NodeError
 from mumap_node.node.spool.records import Decision, Delivery, Job, OperatorWord, Result
 
 PART = ".part"
@@ -137,17 +138,27 @@ class Spool:
         return (folder.name for folder in self.jobs.iterdir())
 
 
+class RecordDamagedError(NodeError):
+    """A record of the spool cannot be read; what it is about waits for a person."""
+
+
 def read_record(kind: type[Record], path: Path) -> Record | None:
     """Read one record; None where it was not written yet.
 
     Raises:
-        ValueError: The file is not such a record.
+        RecordDamagedError: The file is not such a record.
     """
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return None
-    record: Record = _adapter(kind.__name__).validate_json(text)
+    try:
+        record: Record = _adapter(kind.__name__).validate_json(text)
+    except ValueError:
+        raise RecordDamagedError(
+            reason="record-damaged",
+            sentence=f"expected a whole {path.name} in {path.parent.name}, found it damaged",
+        ) from None  # its text would quote the file
     return record
 
 

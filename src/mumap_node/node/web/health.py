@@ -12,7 +12,7 @@ from pathlib import Path
 from mumap_node.errors import TransientError
 from mumap_node.node.jobs.dossier import read_dossier
 from mumap_node.node.presence import is_present
-from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.files import RecordDamagedError, Spool
 
 PROCESSES = ("receiver", "worker", "deliverer")
 """Processes that must live beside the page's own."""
@@ -152,6 +152,7 @@ def _waiting_since(spool: Spool) -> Iterator[datetime]:
             yield datetime.fromtimestamp(arrival.stat().st_mtime, UTC)
     for job_id in spool.job_ids():
         if not spool.result_file(job_id).exists():
-            dossier = read_dossier(spool, job_id)
-            if dossier is not None and dossier.result is None and dossier.is_wanted:
-                yield max(dossier.times)
+            with contextlib.suppress(RecordDamagedError):  # waits for a person, not for a machine
+                dossier = read_dossier(spool, job_id)
+                if dossier is not None and dossier.result is None and dossier.is_wanted:
+                    yield max(dossier.times)

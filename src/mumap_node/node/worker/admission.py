@@ -18,6 +18,7 @@ from mumap_node.dicom.digests import dataset_sha256, image_sha256
 from mumap_node.dicom.files import read_dataset
 from mumap_node.errors import InputRejected, place_of
 from mumap_node.node.spool.files import (
+    RecordDamagedError,
     Spool,
     create_record,
     locked,
@@ -97,7 +98,7 @@ class Admitter:
     def recover(self) -> None:
         """Take up what a crash interrupted: a decision whose job was not written yet."""
         for instance_id in list(self._spool.instance_ids()):
-            decision = read_record(Decision, self._spool.decision_file(instance_id))
+            decision = self._decision(instance_id)
             if not self._spool.instance_file(instance_id).exists():
                 continue  # still, or again, in the inbox; or purged
             if decision is None:
@@ -156,17 +157,25 @@ class Admitter:
 
     def _is_settled(self, instance_id: str, run: int = 1) -> bool:
         """Whether this very instance was decided on before, at least for this run."""
-        decision = read_record(Decision, self._spool.decision_file(instance_id))
+        decision = self._decision(instance_id)
         if decision is None or decision.run < run:
             return False
         return decision.purged_at is not None or self._spool.instance_file(instance_id).exists()
+
+    def _decision(self, instance_id: str) -> Decision | None:
+        """What was decided; None where nothing was, or its record is damaged: then it is again."""
+        try:
+            return read_record(Decision, self._spool.decision_file(instance_id))
+        except RecordDamagedError as error:
+            log.error("record.damaged", instance_id=instance_id, reason=error.reason)
+            return None
 
     def _siblings(self, arrival: Arrival) -> list[Decision]:
         """Decisions on other instances with the same SOP Instance UID."""
         folders = self._spool.instances.glob(f"{arrival.family}*")
         others = sorted(folder.name for folder in folders if folder.name != arrival.instance_id)
         settled = [instance_id for instance_id in others if self._is_settled(instance_id)]
-        decisions = (read_record(Decision, self._spool.decision_file(i)) for i in settled)
+        decisions = (self._decision(instance_id) for instance_id in settled)
         return [decision for decision in decisions if decision is not None]
 
     def _settle(
@@ -194,7 +203,7 @@ class Admitter:
     def _supersede(self, older: str, newer: str) -> None:
         path = self._spool.decision_file(older)
         with locked(path.parent):
-            decision = read_record(Decision, path)
+            decision = self._decision(older)
             if decision is not None:
                 write_record(path, replace(decision, superseded_by=newer))
 

@@ -186,16 +186,20 @@ class Clerk:
             log.error("chore.failed", reason="internal-error", exc_info=error)
 
     def _admit(self) -> None:
+        failed: OSError | None = None
         for path in self._spool.arrivals():
             if self._stop.is_set():
                 return
             try:
                 job = self._admitter.admit(path)
-            except OSError:
-                self._admitter.recover()  # it may have been moved already, without its job
-                raise
+            except OSError as error:  # one file that cannot be read must not keep the others
+                failed = error
+                continue
             if job is not None:
                 self._enqueue(job)
+        if failed is not None:
+            self._admitter.recover()  # it may have been moved already, without its job
+            raise failed
 
     def _enqueue(self, job: Job) -> None:
         try:

@@ -20,7 +20,7 @@ from mumap_node.node.jobs.dossier import (
     skip_attempt,
 )
 from mumap_node.node.jobs.states import ENGINE_REASONS
-from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.files import RecordDamagedError, Spool
 
 log = structlog.get_logger()
 
@@ -77,7 +77,11 @@ class Reconciler:
             changed = self._spool.job_folder(job_id).stat().st_mtime_ns
             if self._settled.get(job_id) == changed:
                 continue
-            dossier = read_dossier(self._spool, job_id)
+            try:
+                dossier = read_dossier(self._spool, job_id)
+            except RecordDamagedError as error:
+                log.error("record.damaged", job_id=job_id, reason=error.reason)
+                continue  # shown to people as it is; the others must not wait for it
             if dossier is not None and _is_open(self._spool, dossier):
                 yield dossier
             elif changed < time.time_ns() - CLOCK_TICK_NANOSECONDS:

@@ -14,7 +14,13 @@ import structlog
 
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import FINAL, standing_of
-from mumap_node.node.spool.files import Spool, read_record, sync_folder, write_record
+from mumap_node.node.spool.files import (
+    RecordDamagedError,
+    Spool,
+    read_record,
+    sync_folder,
+    write_record,
+)
 from mumap_node.node.spool.records import Decision
 
 log = structlog.get_logger()
@@ -49,8 +55,11 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
     """
     jobs = _jobs_by_instance(spool)
     for instance_id in list(spool.instance_ids()):
-        decision = read_record(Decision, spool.decision_file(instance_id))
         dossiers = jobs.pop(instance_id, [])
+        try:
+            decision = read_record(Decision, spool.decision_file(instance_id))
+        except RecordDamagedError:
+            continue  # kept for a person
         if decision is None or not _is_final(decision, dossiers):
             continue
         ended = max(
@@ -65,7 +74,10 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
 def _jobs_by_instance(spool: Spool) -> dict[str, list[Dossier]]:
     jobs: dict[str, list[Dossier]] = defaultdict(list)
     for job_id in list(spool.job_ids()):
-        dossier = read_dossier(spool, job_id)
+        try:
+            dossier = read_dossier(spool, job_id)
+        except RecordDamagedError:
+            continue  # kept for a person, and its instance with it, which has a job by its decision
         if dossier is None:
             shutil.rmtree(spool.job_folder(job_id))  # an earlier purge was interrupted here
         else:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from mumap_node.node.spool.files import (
+    RecordDamagedError,
     Spool,
     UnfinishedFile,
     create_record,
@@ -124,9 +125,10 @@ def test_a_record_is_read_as_it_was_written(spool: Spool) -> None:
 
 def test_a_broken_record_is_said_to_be_one(spool: Spool) -> None:
     path = spool.run / "broken.json"
-    path.write_text('{"destination": 1')
-    with pytest.raises(ValueError, match="EOF"):
+    path.write_text('{"Doe^Jane": 1')
+    with pytest.raises(RecordDamagedError, match=r"^record-damaged: .*broken\.json") as damage:
         read_record(Delivery, path)
+    assert "Doe" not in str(damage.value)
 
 
 class SpoolMachine(RuleBasedStateMachine):

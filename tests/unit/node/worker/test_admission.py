@@ -244,6 +244,16 @@ def test_a_correction_that_came_meanwhile_counts_when_the_old_one_is_decided_aga
     assert first.superseded_by == second.instance_id
 
 
+def test_a_damaged_decision_is_made_again(house: House) -> None:
+    (job,) = house.take(nac_file())
+    assert job is not None
+    house.spool.decision_file(job.instance_id).write_text("{")
+    (again,) = house.admit()
+    assert again is not None
+    assert again.job_id == job.job_id
+    assert house.decision.admission is Admission.JOB
+
+
 def test_a_rerun_is_another_job_of_the_same_instance(house: House) -> None:
     (first,) = house.take(nac_file())
     assert first is not None
