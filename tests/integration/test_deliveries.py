@@ -124,6 +124,17 @@ def test_a_rerun_is_a_new_map(make_any_site: MakeSite) -> None:
         assert len({received.sop_instance_uid for received in archive.received}) == 2
 
 
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_waiting(make_site: MakeSite) -> None:
+    with RecordingScp() as archive:
+        site = make_site(pacs=archive.port)
+        (site.spool.inbox / "00000000000000000000-00000000.dcm").mkdir()
+        site.receive(nac_file())
+        site.start("both")
+        wait_until(lambda: any(view.state == "done" for view in site.jobs.list_jobs()))
+        assert "chore.failed" in site.log()
+        assert len(archive.received) == 1
+
+
 def test_the_same_object_twice_is_one_map(make_any_site: MakeSite) -> None:
     with RecordingScp() as archive:
         site = make_any_site(pacs=archive.port)

@@ -155,7 +155,7 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     (
         "no time zone",
         {"node": ""},
-        "node.timezone: expected a value, found none; it is the time zone",
+        "node.timezone: expected a value, found none (time zone",
     ),
     (
         "time zone",

@@ -72,7 +72,10 @@ def retry(
     With --destination that one is sent again even where it was accepted before.
     """
     with _jobs(config) as jobs:
-        _tell(jobs.retry(which, destination), as_json_=json)
+        view = jobs.retry(which, destination)
+    _tell(view, as_json_=json)
+    if not json and view.id == view.instance_id:
+        typer.echo("\nDecided on again, by the routes the node was started with; see `jobs show`.")
 
 
 def rerun(which: Which, config: SettingsFile = DEFAULT_SETTINGS, json: AsJson = False) -> None:

@@ -35,15 +35,28 @@ def read_acquisition(dataset: Dataset) -> Acquisition:
             f"expected an energy window around the {energy:g} keV of {radionuclide}, "
             f"found {window[0]:g} to {window[1]:g} keV",
         )
-    detector = next(iter(items(dataset, "DetectorInformationSequence")), Dataset())
+    collimator_type, collimator_name = _collimator(dataset)
     return Acquisition(
         radionuclide=radionuclide,
         radionuclide_is_coded=bool(coded),
         emission_energy_kev=energy,
         energy_window_kev=window,
-        collimator_type=text(detector, "CollimatorType"),
-        collimator_name=text(detector, "CollimatorGridName"),
+        collimator_type=collimator_type,
+        collimator_name=collimator_name,
     )
+
+
+def _collimator(dataset: Dataset) -> tuple[str, str]:
+    """Type and name; several items for one detector must agree, as only one is carried over."""
+    found = {
+        (text(item, "CollimatorType"), text(item, "CollimatorGridName"))
+        for item in items(dataset, "DetectorInformationSequence")
+    }
+    if len(found) > 1:
+        raise InputRejected(
+            "several-detectors", f"expected one collimator, found {len(found)} different"
+        )
+    return next(iter(found), ("", ""))
 
 
 def _require_one(dataset: Dataset, keyword: str, reason: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, decode_bytes, encode_string, python_encoding
+from pydicom.charset import decode_bytes, encode_string
 
-from mumap_node.dicom.elements import text, texts, value
+from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
+from mumap_node.dicom.repertoire import encodings
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 
@@ -19,8 +20,6 @@ LONGEST_LO = 64
 
 LONGEST_ST = 1024
 LONGEST_LT = 10240
-
-_DEFAULT_REPERTOIRE = (("ISO_IR 6",), ("ISO 2022 IR 6",))
 
 _TYPED = str.maketrans(
     {
@@ -110,26 +109,18 @@ def _without_middle(name: str, length: int) -> str:
     return f"{name[:head]}..{name[len(name) - (length - head) :]}"
 
 
-def _encodings(source: Dataset) -> list[str]:
-    """Python codecs of the source's character set; ASCII where it is none of DICOM's terms."""
-    terms = texts(source, "SpecificCharacterSet")
-    if not terms or terms in _DEFAULT_REPERTOIRE or not set(terms) <= python_encoding.keys():
-        return ["ascii"]
-    return convert_encodings(list(terms))
-
-
 def _decoded(source: Dataset, keyword: str) -> str:
     """Text of the source in one line, without what VR LO does not allow."""
-    words = decode_bytes(value(source, keyword), _encodings(source), set())
+    words = decode_bytes(value(source, keyword), encodings(source), set())
     printable = "".join(c if c.isprintable() and c not in "\\\ufffd" else " " for c in words)
     return " ".join(printable.split())
 
 
 def _encoded(words: str, source: Dataset) -> bytes:
     """In the character set of the source; in ASCII where a reader would not get it back."""
-    encodings = _encodings(source)
+    codecs = encodings(source)
     with suppress(ValueError):
-        encoded = bytes(encode_string(words, encodings))
-        if decode_bytes(encoded, encodings, set()) == words:
+        encoded = bytes(encode_string(words, codecs))
+        if decode_bytes(encoded, codecs, set()) == words:
             return encoded
     return ascii_text(words, LONGEST_LO).encode("ascii")

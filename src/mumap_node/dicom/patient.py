@@ -8,7 +8,7 @@ from them that archives still match by.
 from pydicom import Dataset
 
 from mumap_node.dicom.elements import value
-from mumap_node.dicom.verbatim import copy_elements
+from mumap_node.dicom.verbatim import Alternatives, copy_elements
 
 PATIENT = (
     "ReferencedPatientSequence", "PatientName", "PatientID", "IssuerOfPatientID",
@@ -60,40 +60,62 @@ TYPE_2 = (
 )  # fmt: skip
 """Written empty where the source has none: an absent name is no other name than an empty one."""
 
-_CODE = ("CodeMeaning",)
-_REFERENCE = ("ReferencedSOPClassUID", "ReferencedSOPInstanceUID")
-_PERSON = ("PersonIdentificationCodeSequence",)
+_CODE: Alternatives = (
+    ("CodeValue", "CodingSchemeDesignator", "CodeMeaning"),
+    ("LongCodeValue", "CodingSchemeDesignator", "CodeMeaning"),
+    ("URNCodeValue", "CodeMeaning"),
+)
+"""Code Sequence Macro, PS3.3 8.8."""
 
-REQUIRED = {
+_DESIGNATOR: Alternatives = (
+    ("LocalNamespaceEntityID",),
+    ("UniversalEntityID", "UniversalEntityIDType"),
+)
+"""HL7v2 Hierarchic Designator Macro, PS3.3 10.17."""
+
+_PERSON: Alternatives = (
+    ("PersonIdentificationCodeSequence", "InstitutionName"),
+    ("PersonIdentificationCodeSequence", "InstitutionCodeSequence"),
+)
+"""Person Identification Macro, PS3.3 10.1."""
+
+_REFERENCE: Alternatives = (("ReferencedSOPClassUID", "ReferencedSOPInstanceUID"),)
+
+_NESTED_CODES = (
+    "PersonIdentificationCodeSequence", "InstitutionCodeSequence", "EquivalentCodeSequence",
+    "StrainSourceRegistryCodeSequence", "BreedRegistryCodeSequence",
+    "AssigningJurisdictionCodeSequence", "AssigningAgencyOrDepartmentCodeSequence",
+)  # fmt: skip
+_DESIGNATORS = (
+    "IssuerOfAccessionNumberSequence", "IssuerOfAdmissionIDSequence",
+    "IssuerOfServiceEpisodeIDSequence", "AssigningFacilitySequence",
+)  # fmt: skip
+
+REQUIRED: dict[str, Alternatives] = {
     "ReferencedPatientSequence": _REFERENCE,
     "ReferencedStudySequence": _REFERENCE,
-    "SourcePatientGroupIdentificationSequence": ("PatientID",),
-    "GroupOfPatientsIdentificationSequence": ("PatientID",),
-    "OtherPatientIDsSequence": ("PatientID", "TypeOfPatientID"),
+    "SourcePatientGroupIdentificationSequence": (("PatientID",),),
+    "GroupOfPatientsIdentificationSequence": (("PatientID",),),
+    "OtherPatientIDsSequence": (("PatientID", "TypeOfPatientID"),),
     "StrainStockSequence": (
-        "StrainStockNumber",
-        "StrainSource",
-        "StrainSourceRegistryCodeSequence",
+        ("StrainStockNumber", "StrainSource", "StrainSourceRegistryCodeSequence"),
     ),
     "GeneticModificationsSequence": (
-        "GeneticModificationsDescription",
-        "GeneticModificationsNomenclature",
+        ("GeneticModificationsDescription", "GeneticModificationsNomenclature"),
     ),
-    "BreedRegistrationSequence": ("BreedRegistrationNumber", "BreedRegistryCodeSequence"),
-    "ReferencedPatientPhotoSequence": ("TypeOfInstances", "ReferencedSOPSequence"),
+    "BreedRegistrationSequence": (("BreedRegistrationNumber", "BreedRegistryCodeSequence"),),
+    "ReferencedPatientPhotoSequence": (("TypeOfInstances", "ReferencedSOPSequence"),),
     "OtherClinicalTrialProtocolIDsSequence": (
-        "ClinicalTrialProtocolID",
-        "IssuerOfClinicalTrialProtocolID",
+        ("ClinicalTrialProtocolID", "IssuerOfClinicalTrialProtocolID"),
     ),
-    "ConsentForClinicalTrialUseSequence": ("ConsentForDistributionFlag",),
+    "ConsentForClinicalTrialUseSequence": (("ConsentForDistributionFlag",),),
     "ReferringPhysicianIdentificationSequence": _PERSON,
     "ConsultingPhysicianIdentificationSequence": _PERSON,
     "PhysiciansOfRecordIdentificationSequence": _PERSON,
     "PhysiciansReadingStudyIdentificationSequence": _PERSON,
+    **dict.fromkeys(_DESIGNATORS, _DESIGNATOR),
     **{keyword: _CODE for keyword in (*PATIENT, *STUDY) if keyword.endswith("CodeSequence")},
-    "PersonIdentificationCodeSequence": _CODE,
-    "StrainSourceRegistryCodeSequence": _CODE,
-    "BreedRegistryCodeSequence": _CODE,
+    **dict.fromkeys(_NESTED_CODES, _CODE),
 }
 """Type 1 attributes by sequence: an item without them would make our object invalid."""
 

@@ -132,6 +132,10 @@ def stored_values(dataset: Dataset) -> Stored:
     layout = read_pixel_format(dataset)
     if layout.samples != 1:
         raise InputRejected("pixel-format", f"expected 1 sample per pixel, found {layout.samples}")
+    if text(dataset, "PhotometricInterpretation") != "MONOCHROME2":  # all NM has, C.8.4.7.1
+        raise InputRejected(
+            "pixel-format", "expected MONOCHROME2 as Photometric Interpretation, found another"
+        )
     pixels = native_pixel_data(dataset)
     if len(pixels) != layout.total_bytes:
         raise InputRejected(

@@ -4,7 +4,7 @@ import numpy as np
 from pydicom import Dataset
 
 from mumap_node.dicom.acquisition import read_acquisition
-from mumap_node.dicom.elements import numbers
+from mumap_node.dicom.elements import items, numbers, value
 from mumap_node.dicom.geometry import read_geometry, read_slice_numbers
 from mumap_node.dicom.identity import require_usable_identity
 from mumap_node.dicom.orientation import require_agreement
@@ -52,3 +52,10 @@ def _require_no_offset(dataset: Dataset) -> None:
             "expected stored values proportional to counts, "
             f"found slope {slope[0]:g} and intercept {intercept[0]:g}",
         )
+    for mapping in items(dataset, "RealWorldValueMappingSequence"):
+        if value(mapping, "RealWorldValueIntercept").strip(b"\0\x80"):  # VR FD, also -0
+            raise InputRejected(
+                "rescaled-counts",
+                "expected stored values proportional to counts, "
+                "found a Real World Value Mapping with an intercept",
+            )

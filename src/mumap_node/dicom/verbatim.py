@@ -29,6 +29,7 @@ from mumap_node.dicom.elements import (
     vr_of,
 )
 from mumap_node.dicom.identity import is_valid_uid
+from mumap_node.dicom.repertoire import encodings, is_text
 
 _PADDED_WITH_NUL = frozenset(("OB", "UI", "UN"))  # all others with a space, PS3.5 6.2
 
@@ -42,6 +43,12 @@ _FORM = {  # PS3.5 6.2, of one value without padding
     "TM": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
 }
 """Text is measured in bytes, which is never less than in characters."""
+
+_TEXT = ("LO", "SH")
+"""Those of them whose bytes depend on Specific Character Set (PS3.5 6.1.2.3)."""
+
+Alternatives = tuple[tuple[str, ...], ...]
+"""Sets of keywords, of one of which an item must have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +87,16 @@ def raw_element(tag: BaseTag, vr: str, encoded: bytes) -> RawDataElement:
 
 
 def copy_elements(
-    source: Dataset, keywords: Iterable[str], required: Mapping[str, tuple[str, ...]]
+    source: Dataset, keywords: Iterable[str], required: Mapping[str, Alternatives]
 ) -> Dataset:
     """Copy elements byte for byte; those the source lacks are left out.
 
     Args:
         source: The received dataset.
         keywords: What to copy.
-        required: By sequence, the attributes an item is left out without. Sequences that have no
-            item then are left out too, and so are private elements within items.
+        required: By sequence, the sets of attributes an item is left out without one of.
+            Sequences that have no item then are left out too, and so are private elements within
+            items.
     """
     target = Dataset()
     for keyword in keywords:
@@ -99,25 +107,30 @@ def copy_elements(
 
 
 def copy_valid(source: Dataset, keywords: Iterable[str]) -> Dataset:
-    """Copy elements byte for byte whose values have the form their VR asks for."""
-    target = Dataset()
+    """Copy elements byte for byte whose values have the form their VR asks for.
+
+    Text must be text in the character set of the source.
+    """
+    target, codecs = Dataset(), encodings(source)
     for keyword in keywords:
-        _put_valid(source, target, Attribute(keyword, 3))
+        _put_valid(source, target, Attribute(keyword, 3), codecs)
     return target
 
 
-def copy_items(holder: Dataset, keyword: str, attributes: tuple[Attribute, ...]) -> list[Dataset]:
+def copy_items(source: Dataset, keyword: str, attributes: tuple[Attribute, ...]) -> list[Dataset]:
     """Copy what we know of a sequence's items; an item without a type 1 value is left out."""
-    return [copy for item in items(holder, keyword) for copy in copy_item(item, attributes)]
+    return _copies(items(source, keyword), attributes, encodings(source))
 
 
-def copy_item(item: Dataset, attributes: tuple[Attribute, ...]) -> list[Dataset]:
-    """Copy what we know of one item; nothing where a type 1 value is missing."""
-    target = Dataset()
-    for attribute in attributes:
-        if not _put_valid(item, target, attribute):
-            return []
-    return [target]
+def copy_item(source: Dataset, item: Dataset, attributes: tuple[Attribute, ...]) -> list[Dataset]:
+    """Copy what we know of one item; nothing where a type 1 value is missing.
+
+    Args:
+        source: The dataset the item is in, whose character set the copy will be read in.
+        item: The item.
+        attributes: What to copy.
+    """
+    return _copies((item,), attributes, encodings(source))
 
 
 def copy_numbers(source: Dataset, keyword: str, count: int) -> RawDataElement:
@@ -134,7 +147,7 @@ def copy_numbers(source: Dataset, keyword: str, count: int) -> RawDataElement:
 
 
 def _copy_element(
-    element: Element, source: Dataset, target: Dataset, required: Mapping[str, tuple[str, ...]]
+    element: Element, source: Dataset, target: Dataset, required: Mapping[str, Alternatives]
 ) -> None:
     vr = vr_of(element)
     if vr != "SQ":
@@ -146,7 +159,7 @@ def _copy_element(
         for nested in elements(item):
             if not nested.tag.is_private and nested.tag.element != 0:
                 _copy_element(nested, item, copy, required)
-        if _has_required(copy, required.get(_keyword(element), ())):
+        if _has_required(copy, required.get(_keyword(element), ((),))):
             copies.append(copy)
     if copies:
         target[element.tag] = DataElement(element.tag, "SQ", copies)
@@ -156,29 +169,45 @@ def _keyword(element: Element) -> str:
     return DataElement(element.tag, "SQ", []).keyword
 
 
-def _has_required(item: Dataset, keywords: tuple[str, ...]) -> bool:
-    return all(value(item, keyword) or items(item, keyword) for keyword in keywords)
+def _has_required(item: Dataset, alternatives: Alternatives) -> bool:
+    return any(
+        all(value(item, keyword) or items(item, keyword) for keyword in keywords)
+        for keywords in alternatives
+    )
 
 
-def _is_valid(element: Element, source: Dataset, terms: tuple[str, ...]) -> bool:
-    encoded = value_of(element, source).decode("latin-1")
+def _copies(
+    found: Iterable[Dataset], attributes: tuple[Attribute, ...], codecs: list[str]
+) -> list[Dataset]:
+    copies = []
+    for item in found:
+        copy = Dataset()
+        if all(_put_valid(item, copy, attribute, codecs) for attribute in attributes):
+            copies.append(copy)
+    return copies
+
+
+def _is_valid(element: Element, source: Dataset, terms: tuple[str, ...], codecs: list[str]) -> bool:
+    vr, stored = vr_of(element), value_of(element, source)
+    encoded = stored.decode("latin-1")
     return (
-        _has_form(vr_of(element), encoded)
+        _has_form(vr, encoded)
+        and (vr not in _TEXT or is_text(stored, codecs))
         and (not terms or text(source, element.tag) in terms)
         and ("\\" not in encoded or dictionary_VM(element.tag) != "1")
     )
 
 
-def _put_valid(source: Dataset, target: Dataset, attribute: Attribute) -> bool:
+def _put_valid(source: Dataset, target: Dataset, attribute: Attribute, codecs: list[str]) -> bool:
     """Copy one attribute; False where a type 1 value is missing."""
     tag = Tag(attribute.keyword)
     if attribute.items:
-        copies = copy_items(source, attribute.keyword, attribute.items)
+        copies = _copies(items(source, attribute.keyword), attribute.items, codecs)
         if copies or attribute.kind == 2:
             target[tag] = DataElement(tag, "SQ", copies)
         return bool(copies) or attribute.kind != 1
     element = find(source, tag)
-    if element is not None and _is_valid(element, source, attribute.terms):
+    if element is not None and _is_valid(element, source, attribute.terms, codecs):
         target[tag] = raw_element(tag, vr_of(element), value_of(element, source))
         return True
     if attribute.kind == 2:

@@ -107,7 +107,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ValueError(f"expected a regular expression; this one has {error}") from None
+        raise ValueError(f"expected a regular expression, found {text!r}: {error}") from None
 
 
 def _storage_class(text: str) -> str:

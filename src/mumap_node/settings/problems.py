@@ -114,7 +114,7 @@ def _sentence(details: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(location)
     if kind == "missing":
-        return f"expected a value, found none; it is the {_meaning(location)}"
+        return f"expected a value, found none ({_meaning(location)})"
     value = "(not shown)" if location[:2] == SECRET else details["input"]
     return expected_and_found(_expected(details), value)
 

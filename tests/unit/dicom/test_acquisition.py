@@ -172,3 +172,15 @@ def test_header_of_the_fixture_is_read_back():
     dataset = read_dataset(file_of(nac_object()))
 
     assert read_acquisition(dataset).collimator_name == "LEHR"
+
+
+def test_several_items_of_one_detector_must_agree_on_the_collimator():
+    def holes(name: str) -> Dataset:
+        item = Dataset()
+        item.CollimatorType, item.CollimatorGridName = "PARA", name
+        return item
+
+    same = read_acquisition(nac(DetectorInformationSequence=[holes("LEHR"), holes("LEHR")]))
+
+    assert (same.collimator_type, same.collimator_name) == ("PARA", "LEHR")
+    assert reason(DetectorInformationSequence=[holes("LEHR"), holes("MEGP")]) == "several-detectors"

@@ -198,6 +198,62 @@ def test_items_without_their_required_values_are_left_out():
     assert find(result, "ReferencedStudySequence") is None
 
 
+def item_with(**values: object) -> Dataset:
+    item = Dataset()
+    for keyword, stored in values.items():
+        setattr(item, keyword, stored)
+    return item
+
+
+LONG, URN = "a code value of more than 16 characters", "urn:oid:1.2.3"
+PERSON = [code("1", "99X", "person")]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "item", "copied"),
+    [
+        ("ProcedureCodeSequence", code("1", "99X", "m"), True),
+        ("ProcedureCodeSequence", item_with(CodeValue="1", CodeMeaning="m"), False),
+        ("ProcedureCodeSequence", item_with(CodingSchemeDesignator="X", CodeMeaning="m"), False),
+        (
+            "ProcedureCodeSequence",
+            item_with(LongCodeValue=LONG, CodingSchemeDesignator="X", CodeMeaning="m"),
+            True,
+        ),
+        ("ProcedureCodeSequence", item_with(URNCodeValue=URN, CodeMeaning="m"), True),
+        ("ProcedureCodeSequence", item_with(URNCodeValue=URN), False),
+        ("IssuerOfAccessionNumberSequence", item_with(LocalNamespaceEntityID="n"), True),
+        ("IssuerOfAccessionNumberSequence", item_with(UniversalEntityID="1.2"), False),
+        (
+            "IssuerOfAccessionNumberSequence",
+            item_with(UniversalEntityID="1.2", UniversalEntityIDType="ISO"),
+            True,
+        ),
+        (
+            "ReferringPhysicianIdentificationSequence",
+            item_with(PersonIdentificationCodeSequence=PERSON),
+            False,
+        ),
+        (
+            "ReferringPhysicianIdentificationSequence",
+            item_with(PersonIdentificationCodeSequence=PERSON, InstitutionName="i"),
+            True,
+        ),
+        (
+            "ReferringPhysicianIdentificationSequence",
+            item_with(PersonIdentificationCodeSequence=PERSON, InstitutionCodeSequence=PERSON),
+            True,
+        ),
+    ],
+    ids=str,
+)
+def test_an_item_is_copied_where_it_has_what_its_macro_asks_for(keyword, item, copied):
+    dataset = nac_object()
+    setattr(dataset, keyword, [item])
+
+    assert len(items(mapped(file_of(dataset)), keyword)) == copied
+
+
 def test_private_elements_within_items_are_left_out():
     dataset = nac_object()
     item = code("1", "99X", "good")

@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
@@ -178,10 +179,9 @@ def test_a_compressed_transfer_syntax_without_a_decoder_is_unreadable():
 
 
 def test_lossy_jpeg_of_eight_bits_is_decoded():
-    pillow = pytest.importorskip("PIL.Image")
     flat = np.full((16, 16), 77, np.uint8)
     buffer = BytesIO()
-    pillow.fromarray(flat).save(buffer, "JPEG", quality=95)
+    Image.fromarray(flat).save(buffer, "JPEG", quality=95)
     dataset = nac(
         voxels=np.zeros((1, 16, 16)), signed=False, BitsAllocated=8, BitsStored=8, HighBit=7
     )
@@ -204,3 +204,11 @@ def test_the_numbers_are_those_pydicom_sees():
     np.testing.assert_array_equal(
         stored_values(read_dataset(file)), dcmread(BytesIO(file)).pixel_array
     )
+
+
+@pytest.mark.parametrize("stated", ["MONOCHROME1", "PALETTE COLOR", None])
+def test_pixels_that_are_not_monochrome_with_white_high_are_refused(stated):
+    with pytest.raises(InputRejected) as caught:
+        stored_values(nac(PhotometricInterpretation=stated))
+
+    assert caught.value.reason == "pixel-format"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from builders import nac, torso_counts
@@ -94,3 +95,15 @@ def test_contradictions_and_missing_frames_are_refused():
     assert reason(NumberOfSlices=3) == "incomplete-frames"
     assert reason(PixelData=bytes(4)) == "incomplete-frames"
     assert reason(BitsAllocated=32) == "pixel-format"
+
+
+@pytest.mark.parametrize(("intercept", "accepted"), [(0.0, True), (-0.0, True), (2.5, False)])
+def test_a_real_world_value_with_an_intercept_is_refused(intercept, accepted):
+    mapping = Dataset()
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 2.0, intercept
+    mapped = {"RealWorldValueMappingSequence": [mapping]}
+
+    if accepted:
+        assert read_reconstruction(nac(**mapped)).volume.quantity is Quantity.COUNTS
+    else:
+        assert reason(**mapped) == "rescaled-counts"

@@ -84,6 +84,28 @@ def test_other_sop_classes_are_refused():
         {"SeriesDescription": "NAC and AC"},
         {"SeriesDescription": b"STRESS\\AC "},
         {"ImageComments": "$ReconCorr$ACSCRR$Other$x"},
+        {"SeriesDescription": "Rest ATT CORR"},
+        {"SeriesDescription": "Rest ATT-CORR"},
+        {"SeriesDescription": "Rest ATT.COR"},
+        {"SeriesDescription": "ATTENCORR"},
+        {"SeriesDescription": "RestAttCorr"},
+        {"SeriesDescription": "Rest A.C."},
+        {"SeriesDescription": "OSEM CHANG"},
+        {"SeriesDescription": "chang1"},
+        {"SeriesDescription": "Ruhe schwaechungskorrigiert"},
+        {"SeriesDescription": "Ruhe schw\u00e4chungskorrigiert".encode("latin-1")},
+        {"SeriesDescription": "Ruhe Schw\u00e4chungskorr.".encode()},
+        {"SeriesDescription": "SCHWKORR"},
+        {"SeriesDescription": "Absorptionskorrektur"},
+        {"SeriesDescription": "corrected for attenuation"},
+        {"SeriesDescription": "StressAC"},
+        {"SeriesDescription": "ReconAC"},
+        {"SeriesDescription": "StressAC1"},
+        {"SeriesDescription": "AC2"},
+        {"ImageComments": "Attenuation correction: Chang"},
+        {"ImageComments": "x" * 10000 + " att. corr."},
+        {"DerivationDescription": "OSEM, attenuation corrected"},
+        {"AttenuationCorrectionMethod": "measured"},
     ],
     ids=str,
 )
@@ -104,7 +126,25 @@ def test_no_word_of_the_site_outweighs_a_statement_of_correction(stated, assume_
         {"SeriesDescription": "no AC"},
         {"SeriesDescription": "Ruhe ohne AC"},
         {"SeriesDescription": "without attenuation correction"},
-        {"SeriesDescription": "BACK TACK ACUTE"},
+        {"SeriesDescription": "StressNAC"},
+        {"SeriesDescription": "nAC"},
+        {"SeriesDescription": "NAC1"},
+        {"SeriesDescription": "StressNoAC"},
+        {"SeriesDescription": "N.A.C."},
+        {"SeriesDescription": "non attenuation corrected"},
+        {"SeriesDescription": "non att corr"},
+        {"SeriesDescription": "ohne Schwaechungskorrektur"},
+        {"SeriesDescription": "nicht schwaechungskorrigiert"},
+        {"SeriesDescription": "without scatter correction"},
+        {"SeriesDescription": "no SC"},
+        {"SeriesDescription": "STRESS IRNC"},
+        {"SeriesDescription": "BACK TACK ACUTE SCAN"},
+        {"SeriesDescription": "CHANGED ATT CORONAL"},
+        {"ImageComments": "attenuation correction: none"},
+        {"ImageComments": "uncorrected for attenuation"},
+        {"DerivationDescription": "no attenuation or scatter correction"},
+        {"AttenuationCorrectionMethod": "NONE"},
+        {"ScatterCorrectionMethod": b""},
         {"SeriesDescription": "RR only"},
         {"ImageComments": "$ReconCorr$RR"},
         {"ImageComments": "AC unit was loud"},
@@ -120,12 +160,27 @@ def test_other_words_state_no_correction(silent):
     [
         (0x0055, "SIEMENS MED NM", 0x8C, "SS"),
         (0x0011, "GEMS_GENIE_1", 0x77, "SL"),
+        (0x0055, "SIEMENS MED NM", 0x96, "FL"),
+        (0x0011, "GEMS_GENIE_1", 0x7D, "SH"),
     ],
 )
 def test_private_flags_state_a_correction_where_they_are_set(group, creator, offset, vr):
-    assert reason(with_private(group, creator, offset, vr, 1)) == "already-attenuation-corrected"
-    assert stated_correction(with_private(group, creator, offset, vr, 0)) is None
-    assert stated_correction(with_private(group, "SOMEBODY 2", offset, vr, 1)) is None
+    is_set, zero = ("0.12", "0.000") if vr == "SH" else (1, 0)
+
+    assert (
+        reason(with_private(group, creator, offset, vr, is_set)) == "already-attenuation-corrected"
+    )
+    assert stated_correction(with_private(group, creator, offset, vr, zero)) is None
+    assert stated_correction(with_private(group, "SOMEBODY 2", offset, vr, is_set)) is None
+
+
+def test_every_private_block_of_a_maker_is_looked_at():
+    dataset = nac_object()
+    for block, flag in ((0x10, 0), (0x20, 1)):
+        dataset.add_new((0x0055, block), "LO", "SIEMENS MED NM")
+        dataset.add_new((0x0055, block << 8 | 0x8C), "SS", flag)
+
+    assert reason(read_dataset(file_of(dataset))) == "already-attenuation-corrected"
 
 
 @pytest.mark.parametrize("offset", [0x12, 0x30])
@@ -149,6 +204,14 @@ def test_a_reconstruction_with_attenuation_maps_is_corrected():
         {"ImageID": "IRNCSC"},
         {"SeriesDescription": "STRESS RR-SC"},
         {"ImageComments": "$ReconCorr$SCRR"},
+        {"SeriesDescription": "SCATTER CORR"},
+        {"SeriesDescription": "STRESS SC"},
+        {"SeriesDescription": "STRESS SC_RR"},
+        {"SeriesDescription": "Streustrahlkorrektur"},
+        {"ImageID": "IRNC SC"},
+        {"ImageComments": "corrected for scatter"},
+        {"DerivationDescription": "scatter-corrected"},
+        {"ScatterCorrectionMethod": "dual window"},
     ],
     ids=str,
 )
@@ -177,6 +240,11 @@ def test_every_rule_names_its_source_and_quotes_no_value(rule):
 @pytest.mark.parametrize("name", [b"[" * 70000, b"NO " * 20000 + b"AC", b" -" * 40000 + b"AC"])
 def test_hostile_names_cost_no_time(name):
     assert stated_correction(nac(SeriesDescription=name)) is None
+
+
+@pytest.mark.parametrize("text", [b"SCHW " * 2040, b"no att corr " * 850, b"CORR " * 2040])
+def test_hostile_texts_cost_no_time(text):
+    assert stated_correction(nac(ImageComments=text)) is None
 
 
 def test_refusals_do_not_quote_what_the_header_says():

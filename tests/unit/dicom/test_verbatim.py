@@ -37,7 +37,6 @@ def is_copied(keyword: str, encoded: bytes) -> bool:
         ("AcquisitionTime", b"120000.123456 "),
         ("Manufacturer", b"GE MEDICAL SYSTEMS"),
         ("SoftwareVersions", b"1\\2.09 \\three "),
-        ("StationName", "Gerät 1 ".encode("latin-1")),
         ("CollimatorType", b"PARA"),
         ("StartAngle", b" -1.5e-03 "),
         ("ActualFrameDuration", b"25000 "),
@@ -76,6 +75,40 @@ def test_invalid_values_are_left_out(keyword, encoded):
     assert not is_copied(keyword, encoded)
 
 
+@pytest.mark.parametrize(
+    ("character_set", "encoded", "copied"),
+    [
+        (b"", "Gerät 1 ".encode("latin-1"), False),
+        (b"ISO_IR 100", "Gerät 1 ".encode("latin-1"), True),
+        (b"ISO_IR 100", b"C1 \x85 control", False),
+        (b"ISO_IR 192", "Gerät 1 ".encode("latin-1"), False),
+        (b"ISO_IR 192", "Gerät 1".encode(), True),
+        (b"ISO_IR 100\\ISO_IR 192 ", b"plain ", True),
+        (b"KLINGON ", "Gerät 1 ".encode("latin-1"), False),
+        (b"\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B", True),
+        (b"\\ISO 2022 IR 87", b"\x1b$)C\xb1\xe8 ", False),
+        (b"ISO_IR 100", b"\x1b$B;3ED\x1b(B", False),
+    ],
+)
+def test_text_is_copied_where_it_is_text_in_the_character_set(character_set, encoded, copied):
+    source = holding(SpecificCharacterSet=character_set, StationName=encoded)
+
+    assert value(copy_valid(source, ["StationName"]), "StationName") == (encoded if copied else b"")
+
+
+def test_an_item_whose_type_1_text_is_none_is_left_out_at_any_depth():
+    outer, item = Dataset(), code("1", "SCT", "x")
+    put_bytes(item, "CodeMeaning", "Größe ".encode("latin-1"))
+    outer.ConceptCodeSequence = [item]
+    source = holding(SpecificCharacterSet=b"ISO_IR 192")
+    source.ViewCodeSequence = [outer]
+    nested = (Attribute("ConceptCodeSequence", 2, items=CODE),)
+
+    (copied,) = copy_items(source, "ViewCodeSequence", nested)
+
+    assert items(copied, "ConceptCodeSequence") == ()
+
+
 def test_absent_values_are_left_out():
     assert find(copy_valid(Dataset(), ["Manufacturer"]), "Manufacturer") is None
 
@@ -95,8 +128,8 @@ def test_an_item_within_an_item_counts_like_a_value():
     good.ConceptCodeSequence = [code("1", "SCT", "complete")]
     bad.ConceptCodeSequence = []
 
-    assert len(copy_item(good, (outer,))) == 1
-    assert copy_item(bad, (outer,)) == []
+    assert len(copy_item(good, good, (outer,))) == 1
+    assert copy_item(bad, bad, (outer,)) == []
 
 
 def test_type_2_is_empty_and_type_3_absent_where_there_is_no_valid_value():
@@ -107,7 +140,7 @@ def test_type_2_is_empty_and_type_3_absent_where_there_is_no_valid_value():
         Attribute("ViewCodeSequence", 3, items=CODE),
     )
 
-    (copied,) = copy_item(holding(CollimatorType=b"HOLE"), attributes)
+    (copied,) = copy_item(Dataset(), holding(CollimatorType=b"HOLE"), attributes)
 
     assert value(copied, "CollimatorType") == b""
     assert find(copied, "CollimatorType") is not None

@@ -302,15 +302,24 @@ def test_nothing_private_of_the_source_is_carried_over():
 @pytest.mark.parametrize(
     ("attributes", "expected"),
     [
-        ({"BodyPartExamined": "HEART"}, "HEART"),
-        ({"BodyPartExamined": "BREAST"}, "CHEST"),
-        ({"BodyPartExamined": b"Thorax"}, "CHEST"),
-        ({"BodyPartExamined": None}, "CHEST"),
+        ({"BodyPartExamined": "HEART", "Laterality": "L"}, (b"HEART ", None)),
+        ({"BodyPartExamined": "KNEE", "Laterality": "L"}, (b"KNEE", b"L ")),
+        ({"BodyPartExamined": "KIDNEY", "Laterality": b"left"}, (b"KIDNEY", b"")),
+        ({"BodyPartExamined": b"Knee"}, (None, b"")),
+        ({"BodyPartExamined": b"\\KNEE "}, (None, b"")),
+        ({"BodyPartExamined": b"  ", "Laterality": "R"}, (b"CHEST ", None)),
+        ({"BodyPartExamined": None}, (b"CHEST ", None)),
     ],
     ids=str,
 )
-def test_the_body_part_is_one_that_needs_no_laterality(attributes, expected):
-    assert result(nac_file(**attributes)).BodyPartExamined == expected
+def test_the_body_part_is_that_of_the_source_and_the_chest_where_it_has_none(attributes, expected):
+    made = result(nac_file(**attributes))
+
+    found = [
+        value(made, keyword) if keyword in made else None
+        for keyword in ("BodyPartExamined", "Laterality")
+    ]
+    assert found == list(expected)
 
 
 def test_a_map_of_a_phantom_is_one_of_a_phantom():
@@ -420,6 +429,16 @@ def broken_source() -> bytes:
                 SeriesDescription=b"\x1b$B;3EDIi2Y\x1b(B ",
             ),
             id="japanese",
+        ),
+        pytest.param(
+            lambda: nac_file(BodyPartExamined="KNEE", Laterality="L"), id="another body part"
+        ),
+        pytest.param(
+            lambda: edited(
+                nac_file(), SpecificCharacterSet=b"ISO_IR 192", InstitutionName=b"Universit\xe4t",
+                StationName=b"Ger\xe4t", PositionReferenceIndicator=b"\xe4",
+            ),
+            id="undecodable",
         ),
     ],
 )  # fmt: skip

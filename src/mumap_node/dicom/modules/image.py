@@ -157,7 +157,7 @@ def acquisition(source: Dataset) -> Dataset:
     rotations = copy_items(source, "RotationInformationSequence", _ROTATION)
     module.RotationInformationSequence = rotations if len(rotations) == 1 else []
     described = (*items(source, "DetectorInformationSequence"), Dataset())[0]
-    (detector,) = copy_item(described, _DETECTOR)
+    (detector,) = copy_item(source, described, _DETECTOR)
     for keyword, count in (("ImagePositionPatient", 3), ("ImageOrientationPatient", 6)):
         detector[Tag(keyword)] = copy_numbers(read_place(source).holder, keyword, count)
     module.DetectorInformationSequence = [detector]

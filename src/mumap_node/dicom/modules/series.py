@@ -12,18 +12,21 @@ from pydicom.tag import Tag
 from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom import codes, describing
-from mumap_node.dicom.elements import text
+from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.marks import NODE_MODEL_NAME
 from mumap_node.dicom.orientation import SCT_ENTRY, SCT_RECUMBENT, SCT_SIDE, position_of
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.verbatim import CODE, Attribute, copy_items, copy_valid, raw_element
 from mumap_node.imaging.model_card import ModelCard
 
-BODY_PARTS = (
-    "ABDOMEN", "BRAIN", "CHEST", "HEAD", "HEART", "LIVER", "NECK", "PELVIS", "THYROID", "TSPINE",
-    "WHOLEBODY",
-)  # fmt: skip
-"""Unpaired terms of PS3.16 Annex L, which need no Laterality."""
+UNPAIRED = frozenset((
+    "ABDOMEN", "ABDOMENPELVIS", "AORTA", "BACK", "BLADDER", "BRAIN", "CHEST", "CHESTABDOMEN",
+    "CHESTABDPELVIS", "COLON", "CSPINE", "ESOPHAGUS", "FACE", "GALLBLADDER", "HEAD", "HEADNECK",
+    "HEART", "JAW", "LIVER", "LSPINE", "LSSPINE", "MEDIASTINUM", "NECK", "NECKCHEST",
+    "NECKCHESTABDOMEN", "NECKCHESTABDPELV", "NOSE", "PANCREAS", "PELVIS", "PROSTATE", "SKULL",
+    "SPINE", "SPLEEN", "SSPINE", "STERNUM", "STOMACH", "THYROID", "TSPINE", "UTERUS", "WHOLEBODY",
+))  # fmt: skip
+"""Terms of PS3.16 Annex L without a side: Laterality, type 2C, is absent with them."""
 
 _ORIENTATION = (*CODE, Attribute("PatientOrientationModifierCodeSequence", 2, items=CODE))
 
@@ -47,8 +50,7 @@ def general_series(source: Dataset, series_instance_uid: str, made_at: datetime)
     module.SeriesDate, module.SeriesTime = date_and_time(made_at)
     description = describing.series_description(source)
     module[Tag("SeriesDescription")] = raw_element(Tag("SeriesDescription"), "LO", description)
-    body_part = text(source, "BodyPartExamined")
-    module.BodyPartExamined = body_part if body_part in BODY_PARTS else "CHEST"
+    module.update(_body_part(source))
     return module
 
 
@@ -122,6 +124,20 @@ def _node(card: ModelCard, provenance: Provenance) -> Dataset:
     # the hash has all 64 characters of VR LO, so it must not be the last, which may be padded
     item.SoftwareVersions = [provenance.software_version, card.sha256, card.identity]
     return item
+
+
+def _body_part(source: Dataset) -> Dataset:
+    """The source's, whatever it is: another body part must never look like a chest.
+
+    Where it says nothing it is the chest, which stations sort by and the models are made for.
+    """
+    module = copy_valid(source, ["BodyPartExamined"])
+    if not value(source, "BodyPartExamined").strip(b"\0 "):
+        module.BodyPartExamined = "CHEST"
+    if text(module, "BodyPartExamined") not in UNPAIRED:
+        side = text(source, "Laterality")
+        module.Laterality = side if side in ("R", "L") else None
+    return module
 
 
 def _series_number(source: Dataset, series_instance_uid: str) -> int:

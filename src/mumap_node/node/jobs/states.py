@@ -25,7 +25,7 @@ class JobState(StrEnum):
     RUNNING = "running"  #: a worker is making the map
     DELIVERING = "delivering"  #: the map is stored, not yet accepted by all destinations
     DONE = "done"  #: every destination accepted the map
-    HELD = "held"  #: no route matches, or the header cannot decide; a person must
+    HELD = "held"  #: no route, an undecided header, or the wrong images; a person must
     QUARANTINED = "quarantined"  #: stopped for good; a person must look
     IGNORED = "ignored"  #: a route or a person says so, or it is our own map
     CANCELLED = "cancelled"  #: stopped by a person, or superseded by a corrected instance

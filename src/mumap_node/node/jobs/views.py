@@ -1,7 +1,7 @@
 """Views: what people are shown of jobs and of instances that became none; no patient data."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import UNKNOWN, JobState, Standing, standing_of
 from mumap_node.node.spool.files import RecordDamagedError, Spool, read_record
-from mumap_node.node.spool.records import Admission, Decision, Delivery
+from mumap_node.node.spool.records import Admission, Decision, Delivery, DeliveryState
 
 CHUNK = 100
 """Jobs the engine is asked about at once."""
@@ -239,5 +239,12 @@ def _view_of_job(dossier: Dossier, standing: Standing) -> JobView:
         runtime=result.runtime if result else "",
         findings=result.findings if result else (),
         seconds=result.seconds if result else None,
-        deliveries=dossier.deliveries,
+        deliveries=tuple(_shown(delivery, dossier) for delivery in dossier.deliveries),
     )
+
+
+def _shown(delivery: Delivery, dossier: Dossier) -> Delivery:
+    """A delivery as people read it: one that waits for nothing any more was cancelled."""
+    if dossier.is_wanted or delivery.state is not DeliveryState.WAITING:
+        return delivery
+    return replace(delivery, state=DeliveryState.CANCELLED, next_attempt_at=None)

@@ -15,7 +15,7 @@ class Admission(StrEnum):
     """What becomes of a received instance."""
 
     JOB = "job"  #: a route asks for a map
-    HELD = "held"  #: no route matches, or the header cannot decide
+    HELD = "held"  #: no route, an undecided header, or the wrong images
     IGNORED = "ignored"  #: a route says so, a person says so, or it is our own map
     QUARANTINED = "quarantined"  #: cannot be read, or contradicts an instance received before
 

@@ -24,7 +24,8 @@ MEANINGS: Mapping[str, str] = {
     JobState.RUNNING: "a worker is making the map",
     JobState.DELIVERING: "the map is stored, and not yet accepted by every destination",
     JobState.DONE: "every destination accepted the map",
-    JobState.HELD: "no route matches, or the header cannot decide: a person must look",
+    JobState.HELD: "no route matches, the header cannot decide, or the images are not such as can "
+    "be mapped: a person must look",
     JobState.QUARANTINED: "stopped for good: a person must look",
     JobState.IGNORED: "a route or a person says so, or it is a map of ours coming back",
     JobState.CANCELLED: "stopped by a person, or superseded by corrected attributes",
