@@ -55,8 +55,8 @@ def report(error: NodeError) -> None:
 
 def report_unexpected(error: Exception) -> None:
     """Print a failure nobody expected: its type and place, never its text or local variables."""
+    _let_go_of_output()
     if isinstance(error, BrokenPipeError):  # whoever read our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     reason = "unexpected-error"
     typer.echo(
@@ -64,3 +64,11 @@ def report_unexpected(error: Exception) -> None:
         "please report this line (it holds no patient data)",
         err=True,
     )
+
+
+def _let_go_of_output() -> None:
+    """Forget what cannot be printed: Python would try again at its end, and then exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
