@@ -1,6 +1,7 @@
 """`jobs`, as a person uses it on a node whose processes do not run."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -123,9 +124,11 @@ def test_a_superseded_job_says_so_in_the_list(settings, spool):
 
 def test_a_failure_nobody_expected_is_one_line_without_its_text(settings):
     """The list does not fit on a full device; nobody catches that but the command line itself."""
+    buffered = {key: os.environ[key] for key in os.environ if key != "PYTHONUNBUFFERED"}
     with Path("/dev/full").open("w") as full:
         answer = subprocess.run(
             [sys.executable, "-m", "mumap_node", "jobs", "list", "--json", "-c", settings],
+            env=buffered,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
