@@ -30,8 +30,8 @@ def as_json(content: object) -> str:
 
 
 def shown_time(moment: datetime | None) -> str:
-    """A time in this machine's zone, to the second; "-" for none."""
-    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time in this machine's zone, which it names; "-" for none."""
+    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _cell(value: object) -> str:

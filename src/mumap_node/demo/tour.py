@@ -162,5 +162,8 @@ def _table(findings: Iterable[Finding]) -> Iterator[str]:
     name_width = max((len(row.check) for row in rows), default=0)
     for row in rows:
         verdict = f"{COLOURS[row.verdict]}{row.verdict.upper():4}{PLAIN}"
-        found = f"{row.check:{name_width}}  {row.found:{FOUND_WIDTH}}"
-        yield f"  {verdict}  {found}  {DIM}{row.limit}{PLAIN}"
+        line = f"  {verdict}  {row.check:{name_width}}  {row.found:{FOUND_WIDTH}}"
+        if len(row.found) > FOUND_WIDTH:  # the limit goes below, so that the columns stand
+            yield line
+            line = " " * (10 + name_width + FOUND_WIDTH)
+        yield f"{line}  {DIM}{row.limit}{PLAIN}"

@@ -20,18 +20,18 @@ def test_what_holds_already_is_not_waited_for() -> None:
         tour._wait(process, 0, lambda: True)
 
 
-def test_every_finding_is_one_line_with_its_limit() -> None:
+def test_every_finding_stands_in_columns_with_its_limit() -> None:
     findings = [
         Finding("unit", Verdict.PASS, "0.154 /cm", "0.14 to 0.3 /cm"),
         Finding("a-longer-name", Verdict.WARN, "x" * 60, "short"),
     ]
 
-    first, second = tour._table(findings)
+    first, second, below = tour._table(findings)
 
     assert "PASS" in first
     assert first.index("0.154") == second.index("xxx")
     assert "0.14 to 0.3 /cm" in first
-    assert "short" in second
+    assert below.strip() == f"{tour.DIM}short{tour.PLAIN}"
 
 
 def test_a_table_may_be_empty() -> None:
