@@ -47,7 +47,7 @@ class AttenuationMap:
     """A finished map.
 
     Attributes:
-        volume: LAC in 1/cm on the geometry of its source.
+        volume: LAC in 1/cm, on the grid and at the emission energy of its source.
         findings: Every check of input and map, in the order they were made.
         objects: The encoded map by output profile.
     """
@@ -86,10 +86,12 @@ def make_attenuation_map(
     output = prepared.with_voxels(model.predict(prepared.voxels))
     mumap = postprocess.to_attenuation_map(output, model.card, onto=source.volume.geometry)
     plausibility = relax(quality.assess(mumap, source.volume, model.card), request.relax)
+    energy_kev = source.acquisition.emission_energy_kev
+    mumap = postprocess.to_energy(mumap, model.card, energy_kev)
     findings = (*selected.findings, *fitness, *plausibility)
     objects = {
         profile: write_attenuation_map(
-            mumap, dataset, model.card, findings, provenance, profile=profile
+            mumap, dataset, model.card, findings, provenance, energy_kev, profile=profile
         )
         for profile in request.profiles
     }

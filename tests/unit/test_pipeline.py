@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import Dataset
 
-from builders import card, model, nac, provenance, torso_counts
+from builders import card, code, model, nac, provenance, torso_counts
 from mumap_node.dicom.files import to_bytes
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
@@ -14,6 +15,17 @@ from mumap_node.imaging.volume import Quantity, Voxels
 from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
 
 SITES_WORD = Request(assume_nac=True)
+
+
+def imaged_with_thallium() -> dict[str, object]:
+    limits, window, tracer = Dataset(), Dataset(), Dataset()
+    limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = 60, 85
+    window.EnergyWindowRangeSequence = [limits]
+    tracer.RadionuclideCodeSequence = [code("60057003", "SCT", "^201^Thallium")]
+    return {
+        "EnergyWindowInformationSequence": [window],
+        "RadiopharmaceuticalInformationSequence": [tracer],
+    }
 
 
 def made(model_: Model | None = None, request: Request = SITES_WORD, **source) -> AttenuationMap:
@@ -70,6 +82,18 @@ def test_a_relaxed_limit_is_a_warning_in_findings_and_object():
     assert answer.may_be_sent
     assert "spacing warn" in answer.objects["standard"].ImageComments
     assert "relaxed by the route" in answer.objects["standard"].ImageComments
+
+
+def test_a_map_for_another_radionuclide_holds_for_its_energy_and_says_so():
+    usual = limited(radionuclides=("Tl-201",), energy_window_kev=(50.0, 160.0))
+    thallium = usual.model_copy(
+        update={"output": usual.output.model_copy(update={"converts_to_kev": (72.0,)})}
+    )
+
+    answer = made(Model(thallium, model().predict), **imaged_with_thallium())
+
+    np.testing.assert_allclose(answer.volume.voxels.max(), 0.154 * 0.1908 / 0.1537, rtol=0.01)
+    assert "at 72 keV" in answer.objects["standard"].DerivationDescription
 
 
 def test_a_limit_that_can_never_be_relaxed_stays_one():

@@ -53,11 +53,11 @@ def series_description(source: Dataset) -> bytes:
     return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
 
 
-def derivation(card: ModelCard, lac_per_cm_per_unit: float) -> str:
+def derivation(card: ModelCard, emission_energy_kev: float, lac_per_cm_per_unit: float) -> str:
     """How the pixels came about, and what they mean."""
     return ascii_text(
         "Synthetic attenuation map, predicted and not measured: linear attenuation coefficients "
-        f"in 1/cm at {card.output.emission_energy_kev:g} keV ({card.output.beam} beam), stored "
+        f"in 1/cm at {emission_energy_kev:g} keV ({card.output.beam} beam), stored "
         f"value times {lac_per_cm_per_unit:g}. Made from the referenced reconstruction by model "
         f"{card.identity} (SHA-256 {card.sha256}). For attenuation correction only, not CT, "
         "not for diagnosis.",

@@ -28,7 +28,7 @@ from mumap_node.imaging.volume import Quantity, Volume
 
 __all__ = ["PROFILES", "Provenance", "write_attenuation_map"]
 
-Encoder = Callable[[Volume, Dataset, ModelCard, Sequence[Finding], Provenance], Dataset]
+Encoder = Callable[[Volume, Dataset, ModelCard, Sequence[Finding], Provenance, float], Dataset]
 
 
 @quiet()
@@ -38,6 +38,7 @@ def write_attenuation_map(
     card: ModelCard,
     findings: Sequence[Finding],
     provenance: Provenance,
+    emission_energy_kev: float,
     *,
     profile: str = "standard",
 ) -> Dataset:
@@ -52,6 +53,7 @@ def write_attenuation_map(
         card: Of the model that made it.
         findings: Every check, written into the object.
         provenance: Who made it, when and with what.
+        emission_energy_kev: Photon energy the LACs hold for.
         profile: One of PROFILES.
 
     Returns:
@@ -67,7 +69,7 @@ def write_attenuation_map(
     layout = read_pixel_format(source)
     if mumap.voxels.shape != (layout.frames, layout.rows, layout.columns):
         raise ValueError(f"expected the grid of the source, found {mumap.voxels.shape}")
-    return PROFILES[profile](mumap, source, card, findings, provenance)
+    return PROFILES[profile](mumap, source, card, findings, provenance, emission_energy_kev)
 
 
 def _standard(
@@ -76,6 +78,7 @@ def _standard(
     card: ModelCard,
     findings: Sequence[Finding],
     provenance: Provenance,
+    emission_energy_kev: float,
 ) -> Dataset:
     """An NM object with its unit in a Real World Value Mapping, and nothing private."""
     made_at = provenance.made_at
@@ -89,7 +92,7 @@ def _standard(
         series.patient_orientation(source),
         series.frame_of_reference(source),
         series.equipment(source, card, provenance, "standard", made_at),
-        image.general_image(source, card, findings, made_at),
+        image.general_image(source, card, findings, emission_energy_kev, made_at),
         image.image_pixel(stored),
         image.multi_frame(source, len(stored)),
         image.nm_image(source),

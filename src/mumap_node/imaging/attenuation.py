@@ -1,7 +1,12 @@
-"""Reference linear attenuation coefficients (LAC) with energy and source, and emission energies."""
+"""Reference linear attenuation coefficients (LAC) with energy and source, and their conversion."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+
+import numpy as np
+
+from mumap_node.imaging.volume import Voxels
 
 EMISSION_ENERGY_KEV: Mapping[str, float] = MappingProxyType(
     {
@@ -30,3 +35,94 @@ LUNG_LAC_140KEV_PER_CM = 0.0457
 
 SPONGY_BONE_LAC_140KEV_PER_CM = 0.179
 """Spongy bone, 1.18 g/cm³ at 0.152 cm²/g, 140.5 keV, narrow beam. Source: NIST XCOM."""
+
+TISSUE_LAC_PER_CM: Mapping[float, tuple[float, float, float, float]] = MappingProxyType(
+    {
+        72.0: (0.0569, 0.1714, 0.1970, 0.4569),
+        140.5: (0.0457, 0.1413, 0.1582, 0.2847),
+        159.0: (0.0439, 0.1361, 0.1521, 0.2692),
+        364.5: (0.0327, 0.1018, 0.1133, 0.1927),
+    }
+)
+"""Inflated lung (0.30 g/cm³), adipose tissue (0.92), skeletal muscle (1.04), cortical bone (1.85).
+
+All ICRP, in g/cm³, narrow beam, by energy in keV. Source: NIST compositions and densities, total
+cross sections of xraylib 4."""
+
+CONVERTIBLE_KEV = frozenset(TISSUE_LAC_PER_CM)
+"""Energies between which LACs can be converted."""
+
+
+def at_energy(lac_per_cm: Voxels, from_kev: float, to_kev: float) -> Voxels:
+    """Convert narrow-beam LACs from one photon energy to another, tissue by tissue.
+
+    Between air, lung, fat, muscle and cortical bone the values are interpolated: one factor would
+    not do, since bone absorbs more at low energies than its density says. Metal is taken as more
+    bone.
+
+    Args:
+        lac_per_cm: LAC in 1/cm at ``from_kev``, any shape.
+        from_kev: One of CONVERTIBLE_KEV.
+        to_kev: One of CONVERTIBLE_KEV.
+
+    Raises:
+        ValueError: An energy without a table.
+    """
+    unknown = {from_kev, to_kev} - CONVERTIBLE_KEV
+    if unknown:
+        raise ValueError(f"expected energies of {sorted(CONVERTIBLE_KEV)} keV, found {unknown}")
+    found, wanted = _anchors(from_kev), _anchors(to_kev)
+    return np.interp(lac_per_cm, found, wanted).astype(np.float32)
+
+
+def _anchors(energy_kev: float) -> tuple[float, ...]:
+    """Air, the tissues, and a point far out on the line from muscle through cortical bone."""
+    *_, muscle, bone = tissues = TISSUE_LAC_PER_CM[energy_kev]
+    return (0.0, *tissues, bone + 100 * (bone - muscle))
+
+
+@dataclass(frozen=True, slots=True)
+class HuTable:
+    """LACs of CT numbers at 140.5 keV, narrow beam: two lines that meet at water, 0 HU.
+
+    Attributes:
+        below_per_hu: Slope below 0 HU, in 1/cm per HU: mixtures of air and water.
+        above_per_hu: Slope above, in 1/cm per HU: mixtures of water and bone.
+        water_per_cm: LAC of 0 HU.
+    """
+
+    below_per_hu: float
+    above_per_hu: float
+    water_per_cm: float
+
+
+HU_TABLES: Mapping[str, HuTable] = MappingProxyType(
+    {
+        "symbia-130kvp": HuTable(1.6364e-4, 1.0895e-4, 0.1538),
+        "symbia-110kvp": HuTable(1.6335e-4, 0.9775e-4, 0.1538),
+        "symbia-80kvp": HuTable(1.6251e-4, 0.7589e-4, 0.1538),
+        "optima-ct540-120kvp": HuTable(1.6577e-4, 1.0386e-4, 0.1538),
+        "optima-ct540-140kvp": HuTable(1.6550e-4, 1.1298e-4, 0.1538),
+        "infinia-140kvp": HuTable(1.6310e-4, 1.1554e-4, 0.1538),
+        "mediso-120kvp": HuTable(1.52e-4, 1.14e-4, 0.15),
+    }
+)
+"""By scanner and tube voltage. Sources: ct_table.csv of PyTomography, ct_slopes.json of STIR."""
+
+AIR_HU = -1000.0
+"""CT number of air."""
+
+
+def lac_from_hu(hu: Voxels, table: HuTable) -> Voxels:
+    """LAC in 1/cm at 140.5 keV of CT numbers, never negative; any shape."""
+    slope = np.where(hu < 0, np.float32(table.below_per_hu), np.float32(table.above_per_hu))
+    lac: Voxels = np.maximum(hu * slope + np.float32(table.water_per_cm), 0)
+    return lac.astype(np.float32)
+
+
+def hu_from_lac(lac_per_cm: Voxels, table: HuTable) -> Voxels:
+    """CT numbers a scanner would show of LACs at 140.5 keV; air where there is none."""
+    above_water = lac_per_cm - np.float32(table.water_per_cm)
+    slope = np.where(above_water < 0, table.below_per_hu, table.above_per_hu)
+    hu: Voxels = np.where(lac_per_cm > 0, above_water / slope, AIR_HU)
+    return hu.astype(np.float32)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mumap_node.errors import ConfigurationError
+from mumap_node.imaging import attenuation
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -78,12 +79,28 @@ class Output(Table):
         lac_per_cm_per_unit: LAC in 1/cm of an output value of 1.
         emission_energy_kev: Photon energy the LACs hold for.
         beam: Narrow-beam (total) or broad-beam (effective) coefficients.
+        converts_to_kev: Other photopeak energies its maps may be converted to, tissue by tissue.
     """
 
     tensor: str = "mumap"
     lac_per_cm_per_unit: Positive = 1.0
     emission_energy_kev: Positive
     beam: Literal["narrow", "broad"]
+    converts_to_kev: tuple[Positive, ...] = ()
+
+    @property
+    def energies_kev(self) -> tuple[float, ...]:
+        """Every photopeak energy a map can be made for, the model's own first."""
+        return (self.emission_energy_kev, *self.converts_to_kev)
+
+    @model_validator(mode="after")
+    def _conversions_are_known(self) -> Self:
+        known = attenuation.CONVERTIBLE_KEV
+        if self.converts_to_kev and self.beam == "broad":
+            raise ValueError("expected narrow-beam coefficients where maps are to be converted")
+        if self.converts_to_kev and not known.issuperset(self.energies_kev):
+            raise ValueError(f"expected energies of {sorted(known)} keV, others have no table")
+        return self
 
 
 class Limits(Table):

@@ -1,8 +1,8 @@
-"""From the output of a network to LACs on the grid of its source."""
+"""From the output of a network to LACs on the grid, and at the energy, of its source."""
 
 import numpy as np
 
-from mumap_node.imaging import resampling
+from mumap_node.imaging import attenuation, resampling
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 
@@ -23,3 +23,19 @@ def to_attenuation_map(output: Volume, card: ModelCard, onto: Geometry) -> Volum
     scale = np.float32(card.output.lac_per_cm_per_unit)
     lac = output.with_voxels(output.voxels * scale, Quantity.LAC_PER_CM)
     return resampling.onto(lac, onto)
+
+
+def to_energy(mumap: Volume, card: ModelCard, emission_energy_kev: float) -> Volume:
+    """The map at the photon energy of its source, where the card allows to convert to it.
+
+    Args:
+        mumap: LAC in 1/cm at the card's emission energy.
+        card: Names the energies its maps may be converted to.
+        emission_energy_kev: Photopeak of the source; ``quality.check_input`` has passed it.
+    """
+    tolerance = attenuation.ENERGY_TOLERANCE_KEV
+    for energy_kev in card.output.converts_to_kev:
+        if abs(emission_energy_kev - energy_kev) <= tolerance:
+            lac = attenuation.at_energy(mumap.voxels, card.output.emission_energy_kev, energy_kev)
+            return mumap.with_voxels(lac)
+    return mumap

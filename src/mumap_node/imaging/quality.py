@@ -95,9 +95,10 @@ def _radionuclide(acquisition: Acquisition, limits: Limits) -> Finding:
 
 
 def _emission_energy(acquisition: Acquisition, card: ModelCard) -> Finding:
-    expected = card.output.emission_energy_kev
-    energies = (expected - ENERGY_TOLERANCE_KEV, expected + ENERGY_TOLERANCE_KEV)
-    return within("emission-energy", acquisition.emission_energy_kev, energies, "keV")
+    found, allowed = acquisition.emission_energy_kev, card.output.energies_kev
+    fits = any(abs(found - energy) <= ENERGY_TOLERANCE_KEV for energy in allowed)
+    expected = " or ".join(amount(energy, "keV") for energy in allowed)
+    return Finding("emission-energy", verdict(fail=not fits), amount(found, "keV"), expected)
 
 
 def _energy_window(acquisition: Acquisition, limits: Limits) -> Finding:

@@ -48,7 +48,7 @@ def written(source: bytes | None = None, *, lac_per_cm: Any = 0.15, **changes: A
     dataset = read_dataset(source or nac_file())
     mumap = volume_like(dataset, lac_per_cm)
     return to_bytes(
-        write_attenuation_map(mumap, dataset, card(), [finding()], provenance(**changes))
+        write_attenuation_map(mumap, dataset, card(), [finding()], provenance(**changes), 140.5)
     )
 
 
@@ -171,7 +171,9 @@ def test_every_finding_is_in_the_object():
     dataset = nac()
     findings = [finding("finite"), Finding("matrix", Verdict.WARN, "64", "128", relaxed=True)]
 
-    mumap = write_attenuation_map(volume_like(dataset), dataset, card(), findings, provenance())
+    mumap = write_attenuation_map(
+        volume_like(dataset), dataset, card(), findings, provenance(), 140.5
+    )
 
     assert "finite pass" in mumap.ImageComments
     assert "relaxed by the route" in mumap.ImageComments
@@ -229,7 +231,7 @@ def test_another_model_names_its_map_otherwise():
     dataset = nac()
     mumap = volume_like(dataset)
     one, other = (
-        write_attenuation_map(mumap, dataset, card(sha256), [], provenance())
+        write_attenuation_map(mumap, dataset, card(sha256), [], provenance(), 140.5)
         for sha256 in ("0" * 64, "1" * 64)
     )
 
@@ -360,17 +362,17 @@ def test_a_volume_that_is_no_map_is_a_bug_of_ours():
     counts = read_reconstruction(dataset).volume
 
     with pytest.raises(ValueError, match="expected LAC in 1/cm"):
-        write_attenuation_map(counts, dataset, card(), [], provenance())
+        write_attenuation_map(counts, dataset, card(), [], provenance(), 140.5)
     cropped = Volume(
         np.zeros((1, 48, 48), np.float32),
         Geometry((1, 48, 48), counts.geometry.affine),
         Quantity.LAC_PER_CM,
     )
     with pytest.raises(ValueError, match="expected the grid of the source"):
-        write_attenuation_map(cropped, dataset, card(), [], provenance())
+        write_attenuation_map(cropped, dataset, card(), [], provenance(), 140.5)
     with pytest.raises(ValueError, match="expected a profile of standard, found klingon"):
         write_attenuation_map(
-            volume_like(dataset), dataset, card(), [], provenance(), profile="klingon"
+            volume_like(dataset), dataset, card(), [], provenance(), 140.5, profile="klingon"
         )
     assert set(PROFILES) == {"standard"}
 

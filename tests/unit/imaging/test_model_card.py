@@ -55,5 +55,16 @@ def test_a_shape_has_to_fit_the_stride_of_the_network():
     assert "multiples of 8" in problems(text)[0]
 
 
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('beam = "narrow"\nconverts_to_kev = [511.0]', "others have no table"),
+        ('beam = "broad"\nconverts_to_kev = [72.0]', "narrow-beam"),
+    ],
+)
+def test_maps_are_converted_only_where_tables_allow(lines, problem):
+    assert problem in problems(TEXT.replace('beam = "narrow"', lines))[0]
+
+
 def test_golden_files_lie_beside_the_card():
     assert "golden.input" in problems(TEXT + 'input = "../../etc/x.npy"\n')[0]

@@ -167,6 +167,16 @@ def test_the_card_says_what_a_network_unit_is():
     assert mumap.voxels == pytest.approx(0.15)
 
 
+@pytest.mark.parametrize(("energy_kev", "expected"), [(140.5, 0.1582), (72.0, 0.1970)])
+def test_a_map_is_converted_to_the_energy_of_its_source(energy_kev, expected):
+    mumap = phantoms.volume(np.full((4, 4, 4), 0.1582), quantity=Quantity.LAC_PER_CM)
+    output = Output(emission_energy_kev=140.5, beam="narrow", converts_to_kev=(159.0, 72.0))
+
+    converted = postprocess.to_energy(mumap, phantoms.card(output=output), energy_kev)
+
+    assert converted.voxels == pytest.approx(expected, rel=1e-4)
+
+
 def test_beyond_the_model_grid_nothing_attenuates():
     nac = phantoms.volume(np.ones((8, 8, 8)))
 

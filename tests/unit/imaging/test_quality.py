@@ -88,6 +88,17 @@ def test_a_grid_outside_the_limits_is_found_and_can_be_relaxed(shape, spacing_mm
     assert worst(relax(findings, set(Relaxable))) is Verdict.WARN
 
 
+@pytest.mark.parametrize(("energy_kev", "verdict"), [(72.0, "pass"), (159.0, "fail")])
+def test_another_energy_passes_only_where_the_card_allows_to_convert_to_it(energy_kev, verdict):
+    output = CARD.output.model_copy(update={"converts_to_kev": (72.0,)})
+    card = CARD.model_copy(update={"output": output})
+
+    findings = quality.check_input(replace(SUITABLE, emission_energy_kev=energy_kev), grid(), card)
+
+    (energy,) = (finding for finding in findings if finding.check == "emission-energy")
+    assert (energy.verdict, energy.limit) == (verdict, "140.5 keV or 72 keV")
+
+
 def test_a_collimator_name_in_any_script_is_written_in_ascii():
     odd = replace(SUITABLE, collimator_name="Kollimator für Ä")
 

@@ -71,14 +71,20 @@ _ROTATION = (
 
 
 def general_image(
-    source: Dataset, card: ModelCard, findings: Iterable[Finding], made_at: datetime
+    source: Dataset,
+    card: ModelCard,
+    findings: Iterable[Finding],
+    emission_energy_kev: float,
+    made_at: datetime,
 ) -> Dataset:
     """General Acquisition, General Image and General Reference (C.7.10.1, C.7.6.1, C.12.4)."""
     module = copy_valid(source, ("AcquisitionDate", "AcquisitionTime"))
     module.InstanceNumber = 1
     module.ContentDate, module.ContentTime = date_and_time(made_at)
     module.ImageComments = describing.comments(findings)
-    module.DerivationDescription = describing.derivation(card, 1 / STORED_PER_LAC)
+    module.DerivationDescription = describing.derivation(
+        card, emission_energy_kev, 1 / STORED_PER_LAC
+    )
     module.BurnedInAnnotation = "NO"
     of_phantom = text(source, "QualityControlImage") == "YES"
     module.QualityControlImage = "YES" if of_phantom else "NO"
