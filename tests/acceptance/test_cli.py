@@ -240,6 +240,12 @@ class TestMap:
         answer = run("map", out, "-o", tmp_path / "again", "--assume-nac")
         assert answer.returncode == 0
         assert "1 ignored" in answer.stdout
+        assert answer.stderr.startswith("own-map: ")
+
+    def test_a_folder_without_files_is_a_mistake(self, tmp_path):
+        answer = run("map", tmp_path, "-o", tmp_path / "out")
+        assert answer.returncode == 2
+        assert answer.stderr.startswith("no-input: expected files in ")
 
     def test_a_map_that_failed_its_checks_lies_under_held_alone(self, tmp_path):
         """Hardly any counts in the field of view: not the outline of a patient."""

@@ -58,8 +58,11 @@ def map_files(
         answers.append(answer)
         if not json:
             _tell(answer)
-        if answer.outcome in (Outcome.REJECTED, Outcome.FAILED_CHECKS):
+        if answer.outcome is not Outcome.MADE:
             typer.echo(f"{answer.reason}: {answer.sentence} [{answer.source}]", err=True)
+    if not answers:
+        folders = ", ".join(map(str, inputs))
+        raise ConfigurationError("no-input", [f"expected files in {folders}, found none"])
     outcomes = Counter(answer.outcome for answer in answers)
     if json:
         typer.echo(as_json(answers))
