@@ -57,7 +57,7 @@ clean:  ## remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* demo-output
 
 # Stamps: a warm run installs nothing. Whoever has the developers' environment has the runtime.
-.venv/.dev: requirements/dev.txt pyproject.toml scripts/setup
+.venv/.dev: requirements/dev.txt requirements/torch.txt pyproject.toml scripts/setup
 	@scripts/setup dev
 	@touch .venv/.dev .venv/.runtime
 

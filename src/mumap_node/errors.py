@@ -11,7 +11,7 @@ from types import TracebackType
 
 
 class NodeError(Exception):
-    """Something stopped, for a reason people can look up.
+    """Something stopped, for a reason people can look up; it may travel between processes.
 
     Attributes:
         reason: Stable lower-case code with a heading of its own in docs/operations.md.
@@ -19,9 +19,12 @@ class NodeError(Exception):
     """
 
     def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(f"{reason}: {sentence}")
+        super().__init__(reason, sentence)  # what pickle makes it anew from
         self.reason = reason
         self.sentence = sentence
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.sentence}"
 
 
 class ConfigurationError(NodeError):
@@ -34,6 +37,7 @@ class ConfigurationError(NodeError):
     def __init__(self, reason: str, problems: Sequence[str]) -> None:
         super().__init__(reason, "; ".join(problems))
         self.problems = tuple(problems)
+        self.args = (reason, self.problems)
 
 
 class InputRejected(NodeError):  # noqa: N818  (says what happened to the input; nothing is in error)

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 PROJECT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TRAIN = PYPROJECT["optional-dependencies"]["train"]
 EXTRAS = {"cpu": ("cpu",), "gpu": ("gpu",), "dev": ("cpu", "dev")}
 LINUX_311 = {"python_full_version": "3.11.2", "python_version": "3.11", "sys_platform": "linux"}
 
@@ -44,6 +45,16 @@ def test_files_agree_on_versions(name: str) -> None:
     assert {package: other[package] for package in cpu if package in other} == {
         package: version for package, version in cpu.items() if package in other
     }
+
+
+def test_the_training_framework_is_pinned_apart_from_the_hashed_files() -> None:
+    asked = {Requirement(text).name: Requirement(text) for text in TRAIN}
+    text = (PROJECT / "requirements" / "torch.txt").read_text(encoding="utf-8")
+    (pin,) = [Requirement(line) for line in text.splitlines() if not line.startswith("#")]
+
+    assert next(iter(pin.specifier)).version in asked["torch"].specifier
+    assert all("torch" not in locked(name) for name in EXTRAS)
+    assert all(locked("dev")[name] in asked[name].specifier for name in asked if name != "torch")
 
 
 def test_cpu_and_gpu_runtimes_never_meet() -> None:
