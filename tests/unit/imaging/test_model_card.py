@@ -58,7 +58,7 @@ def test_a_shape_has_to_fit_the_stride_of_the_network():
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        ('beam = "narrow"\nconverts_to_kev = [511.0]', "others have no table"),
+        ('beam = "narrow"\nconverts_to_kev = [1000.0]', "others have no table"),
         ('beam = "broad"\nconverts_to_kev = [72.0]', "narrow-beam"),
     ],
 )

@@ -140,7 +140,7 @@ def nm_image(source: Dataset) -> Dataset:
     module.ImageType = ["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION", SYNTHETIC]
     module.ImageID = describing.PREFIX
     module.CountsAccumulated = None  # type 2; a map has no counts
-    module.RealWorldValueMappingSequence = [_real_world_values()]
+    module.RealWorldValueMappingSequence = [real_world_values()]
     if _was_lossy(source):  # once lossy, always lossy: C.7.6.1.1.5
         module.update(
             copy_valid(source, ("LossyImageCompressionRatio", "LossyImageCompressionMethod"))
@@ -186,7 +186,8 @@ def _reference(source: Dataset) -> Dataset:
     return item
 
 
-def _real_world_values() -> Dataset:
+def real_world_values() -> Dataset:
+    """The item that gives stored values their meaning: LAC in 1/cm (PS3.3 C.7.6.16.2.11)."""
     quantity = Dataset()
     quantity.ValueType = "CODE"
     quantity.ConceptNameCodeSequence = [codes.QUANTITY.item()]

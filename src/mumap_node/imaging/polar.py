@@ -1,0 +1,188 @@
+"""The left ventricle flattened: polar map and the 17 segments of the AHA.
+
+Names, numbers and angles of the segments: Cerqueira 2002, doi 10.1161/hc0402.102975.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from mumap_node.imaging.volume import Matrix, Volume
+
+Values = NDArray[np.float64]
+
+RINGS, ANGLES = 24, 72
+"""Samples from apex to base, six a level of segments, and around the axis, one every 5 degrees."""
+
+WALL = (0.4, 1.05)
+"""Where along a ray the wall is looked for, relative to the epicardial radius: beyond the blood,
+and not outside, where liver and gut lie."""
+
+RAY_STEP_MM = 1.5
+"""Between samples along a ray; well below the voxels of SPECT."""
+
+SEGMENT_NAMES = (
+    "basal anterior", "basal anteroseptal", "basal inferoseptal",
+    "basal inferior", "basal inferolateral", "basal anterolateral",
+    "mid anterior", "mid anteroseptal", "mid inferoseptal",
+    "mid inferior", "mid inferolateral", "mid anterolateral",
+    "apical anterior", "apical septal", "apical inferior", "apical lateral",
+    "apex",
+)  # fmt: skip
+"""Segments 1 to 17."""
+
+MOST_UPRIGHT = 0.95
+"""Largest cosine between the axis and head or feet; beyond it no wall is the anterior one."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LeftVentricle:
+    """Place and size of a left ventricle: a cylinder that ends at the apex in a half sphere.
+
+    Attributes:
+        centre_mm: LPS position of the middle of the long axis.
+        axis: Unit vector in LPS from base to apex.
+        length_mm: From the plane of the base to the epicardial apex.
+        radius_mm: Epicardial radius.
+
+    Raises:
+        ValueError: An axis that is no unit vector or points to head or feet, or a length below
+            the radius.
+    """
+
+    centre_mm: tuple[float, float, float]
+    axis: tuple[float, float, float]
+    length_mm: float
+    radius_mm: float
+
+    def __post_init__(self) -> None:
+        if abs(np.linalg.norm(self.axis) - 1) > 1e-3:
+            raise ValueError(f"expected an axis of length 1, found {self.axis}")
+        if abs(self.axis[2]) > MOST_UPRIGHT:
+            raise ValueError(f"expected an axis across head and feet, found {self.axis}")
+        if not self.length_mm >= self.radius_mm > 0:
+            raise ValueError(
+                f"expected a length of at least the radius, found {self.length_mm:g} mm "
+                f"and {self.radius_mm:g} mm"
+            )
+
+    @property
+    def anterior(self) -> Matrix:
+        """Unit vector across the axis to the anterior wall: what points to the head.
+
+        So lies the top of a short-axis slice, which is turned about two axes of the patient.
+        """
+        axis = np.array(self.axis)
+        across: Matrix = np.array((0.0, 0.0, 1.0)) - axis[2] * axis
+        across /= np.linalg.norm(across)
+        return across
+
+    @property
+    def lateral(self) -> Matrix:
+        """Unit vector across the axis to the lateral wall, right in a short-axis slice."""
+        return np.cross(-np.array(self.axis), self.anterior)
+
+    @property
+    def axial_range_mm(self) -> tuple[float, float]:
+        """Lowest and highest z of its surface."""
+        towards_apex = np.copysign(1.0, self.axis[2])
+        half_mm, across = self.length_mm / 2, np.hypot(*self.axis[:2])
+        apex_mm = (half_mm - self.radius_mm) * self.axis[2] + towards_apex * self.radius_mm
+        base_mm = -half_mm * self.axis[2] - towards_apex * self.radius_mm * across
+        lowest, highest = sorted((apex_mm, base_mm))
+        return self.centre_mm[2] + float(lowest), self.centre_mm[2] + float(highest)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PolarMap:
+    """What the wall of a left ventricle takes up, from apex to base and around.
+
+    Attributes:
+        values: float64, (ring, angle), in the unit of the volume. Rings lie evenly along the
+            wall, the first at the apex, the last at the base. Angles lie evenly too, the first
+            half a step from anterior, growing over lateral, inferior and septal.
+    """
+
+    values: Values
+
+    def segments(self) -> Values:
+        """Mean of each of the 17 segments, segment 1 first.
+
+        The apex, the apical, the mid and the basal segments take a quarter of the rings each, as
+        polar maps are drawn.
+        """
+        labels = segment_labels(*self.values.shape)
+        return np.array([self.values[labels == number].mean() for number in range(1, 18)])
+
+    def of_maximum(self) -> Values:
+        """Values in percent of the largest; all 0 where nothing is above 0."""
+        largest = self.values.max()
+        return self.values * (100 / largest) if largest > 0 else np.zeros_like(self.values)
+
+
+def polar_map(
+    volume: Volume,
+    heart: LeftVentricle,
+    *,
+    along_ray: Literal["maximum", "mean"] = "maximum",
+    rings: int = RINGS,
+    angles: int = ANGLES,
+) -> PolarMap:
+    """Sample the wall of a left ventricle along rays from its axis.
+
+    Rays are perpendicular to the axis where the ventricle is a cylinder, and start at the centre
+    of the half sphere at its apex. The place is taken in the patient, so the grid of the volume
+    does not matter. What lies outside the volume counts as 0.
+
+    Args:
+        volume: Activity, on any grid.
+        heart: Where the ventricle lies.
+        along_ray: What a ray is worth: its largest value, as perfusion is read, or its mean.
+        rings: From apex to base; a multiple of four keeps the segments whole.
+        angles: Around the axis; a multiple of twelve keeps the segments whole.
+    """
+    points_mm = _rays_mm(heart, rings, angles)
+    index = volume.geometry.to_index(points_mm)
+    samples = map_coordinates(
+        volume.voxels, np.moveaxis(index, -1, 0), np.float64, order=1, mode="constant"
+    )
+    return PolarMap(samples.max(axis=-1) if along_ray == "maximum" else samples.mean(axis=-1))
+
+
+def segment_labels(rings: int = RINGS, angles: int = ANGLES) -> NDArray[np.uint8]:
+    """The segment, 1 to 17, of every value of a polar map."""
+    level = 4 * np.arange(rings) // rings  # 0 apex, 1 apical, 2 mid, 3 basal
+    degrees = (np.arange(angles) + 0.5) * 360 / angles
+    sixth = ((degrees + 30) // 60).astype(int) % 6  # from anterior over lateral
+    quarter = ((degrees + 45) // 90).astype(int) % 4
+    around = np.array(
+        [
+            np.full(angles, 17),
+            np.array((13, 16, 15, 14))[quarter],
+            np.array((7, 12, 11, 10, 9, 8))[sixth],
+            np.array((1, 6, 5, 4, 3, 2))[sixth],
+        ]
+    )
+    return around[level].astype(np.uint8)
+
+
+def _rays_mm(heart: LeftVentricle, rings: int, angles: int) -> Matrix:
+    """LPS positions of all samples: (ring, angle, along the ray, 3)."""
+    axis, radius = np.array(heart.axis), heart.radius_mm
+    quarter_circle_mm = np.pi / 2 * radius
+    wall_mm = quarter_circle_mm + heart.length_mm - radius
+    from_apex_mm = (np.arange(rings) + 0.5) / rings * wall_mm
+    tilt = np.minimum(from_apex_mm / radius, np.pi / 2)[:, None, None]  # against the axis
+    towards_base_mm = np.maximum(from_apex_mm - quarter_circle_mm, 0)[:, None]
+    sphere_mm = np.array(heart.centre_mm) + (heart.length_mm / 2 - radius) * axis
+    start_mm = sphere_mm - towards_base_mm * axis  # (ring, 3)
+    around = 2 * np.pi * (np.arange(angles)[:, None] + 0.5) / angles
+    across = np.cos(around) * heart.anterior + np.sin(around) * heart.lateral  # (angle, 3)
+    direction = np.cos(tilt) * axis + np.sin(tilt) * across  # (ring, angle, 3)
+    first, last = (share * radius for share in WALL)
+    distance_mm = np.linspace(first, last, max(round((last - first) / RAY_STEP_MM), 2))
+    rays: Matrix = start_mm[:, None, None] + distance_mm[:, None] * direction[:, :, None]
+    return rays

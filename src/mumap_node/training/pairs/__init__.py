@@ -1,0 +1,1 @@
+"""Pairs of a nAC reconstruction and the attenuation map it should have been answered with."""

@@ -1,0 +1,140 @@
+"""A vendor's attenuation map to LACs; its scale is believed only where the header states it.
+
+Sources: PS3.3 A.5 (NM Image), C.7.6.16.2.11 (Real World Value Mapping).
+"""
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import NuclearMedicineImageStorage
+
+from mumap_node.dicom.codes import code_of
+from mumap_node.dicom.elements import items, numbers, text, texts, value
+from mumap_node.dicom.geometry import read_geometry, read_slice_numbers
+from mumap_node.dicom.orientation import require_agreement
+from mumap_node.dicom.pixels import read_pixel_format, stored_values
+from mumap_node.dicom.selection import is_own_map
+from mumap_node.errors import InputRejected
+from mumap_node.imaging import regions
+from mumap_node.imaging.volume import Quantity, Volume
+
+UNITS_PER_CM = ("/cm", "1/cm", "cm-1")
+"""UCUM code of 1/cm, and what others write for it."""
+
+SAME_SCALE = 1e-3
+"""Relative; Real World Value Slope is a double, Rescale Slope text, Siemens's factor a float."""
+
+SOFT_TISSUE_PER_CM = (0.130, 0.175)
+"""Where the peak of soft tissue lies at 140.5 keV, narrow beam, however a map was calibrated. At
+another energy, with broad-beam coefficients, or in another unit it lies elsewhere."""
+
+SIEMENS = "SIEMENS MED NM"
+SIEMENS_SCALE = 0x38
+"""Element of the private block of group 0033: stored values per 1/cm, VR FL."""
+
+
+def read_map(dataset: Dataset) -> Volume:
+    """Read an NM RECON TOMO TRANSMISSION instance.
+
+    Args:
+        dataset: One instance; slices and frames may come in any order.
+
+    Returns:
+        LAC in 1/cm at 140.5 keV, (slice number, row, column).
+
+    Raises:
+        InputRejected: ``not-a-map``, ``own-map``, ``map-scale``, ``implausible-truth``, or why
+            its pixels or its place cannot be read.
+    """
+    _require_map(dataset)
+    slice_numbers = read_slice_numbers(dataset)
+    layout = read_pixel_format(dataset)
+    geometry = read_geometry(dataset, slice_numbers, layout.rows, layout.columns)
+    require_agreement(dataset)
+    voxels = np.empty(geometry.shape, np.float32)
+    voxels[np.array(slice_numbers) - 1] = stored_values(dataset) * np.float32(read_scale(dataset))
+    mumap = Volume(voxels, geometry, Quantity.LAC_PER_CM)
+    require_plausible(mumap)
+    return mumap
+
+
+def read_scale(dataset: Dataset) -> float:
+    """LAC in 1/cm of a stored value of 1, from every place that may state it.
+
+    Raises:
+        InputRejected: ``map-scale`` where none does, or two differ.
+    """
+    stated = [*_mapped(dataset), *_rescaled(dataset), *_siemens(dataset)]
+    if not stated:
+        raise InputRejected(
+            "map-scale",
+            "expected the scale in a Real World Value Mapping in 1/cm, in Rescale Slope or in "
+            "Siemens's pixel scale factor, found none",
+        )
+    if max(stated) > min(stated) * (1 + SAME_SCALE):
+        found = " and ".join(f"{scale:g}" for scale in stated)
+        raise InputRejected("map-scale", f"expected one scale, found {found}")
+    return stated[0]
+
+
+def require_plausible(mumap: Volume) -> None:
+    """Refuse a map whose soft tissue does not attenuate as soft tissue at 140.5 keV does.
+
+    Raises:
+        InputRejected: ``implausible-truth``.
+    """
+    mode = regions.soft_tissue_mode_per_cm(mumap.voxels)
+    lowest, highest = SOFT_TISSUE_PER_CM
+    if not lowest <= mode <= highest:
+        raise InputRejected(
+            "implausible-truth",
+            f"expected soft tissue of {lowest:g} to {highest:g} /cm in the map, found {mode:g}",
+        )
+
+
+def is_map(dataset: Dataset) -> bool:
+    """Whether an instance says that it is an attenuation map (PS3.3 C.8.4.9.1.1)."""
+    image_type = (*texts(dataset, "ImageType"), "", "", "", "")
+    return (
+        text(dataset, "SOPClassUID") == NuclearMedicineImageStorage
+        and image_type[2] == "RECON TOMO"
+        and image_type[3] == "TRANSMISSION"
+    )
+
+
+def _require_map(dataset: Dataset) -> None:
+    if not is_map(dataset):
+        raise InputRejected("not-a-map", "expected an NM RECON TOMO of the transmission")
+    if is_own_map(dataset):
+        raise InputRejected("own-map", "expected a measured map, found one of this software")
+
+
+def _mapped(dataset: Dataset) -> Iterator[float]:
+    for mapping in items(dataset, "RealWorldValueMappingSequence"):
+        units = [code_of(item).value for item in items(mapping, "MeasurementUnitsCodeSequence")]
+        slope = value(mapping, "RealWorldValueSlope")
+        if units and units[0] in UNITS_PER_CM and len(slope) == 8:
+            yield _scale(struct.unpack("<d", slope)[0], value(mapping, "RealWorldValueIntercept"))
+
+
+def _rescaled(dataset: Dataset) -> Iterator[float]:
+    slope = numbers(dataset, "RescaleSlope", 1)
+    intercept = numbers(dataset, "RescaleIntercept", 1) or (0.0,)
+    if slope and slope[0] != 1:  # 1 says nothing; some stations always write it
+        yield _scale(slope[0], struct.pack("<d", intercept[0]))
+
+
+def _siemens(dataset: Dataset) -> Iterator[float]:
+    for block in range(0x10, 0x100):
+        factor = value(dataset, (0x0033 << 16) | (block << 8) | SIEMENS_SCALE)
+        if text(dataset, (0x0033 << 16) | block) == SIEMENS and len(factor) == 4:
+            stored_per_lac = struct.unpack("<f", factor)[0]
+            yield _scale(1 / stored_per_lac if stored_per_lac else 0.0, b"")
+
+
+def _scale(slope: float, intercept: bytes) -> float:
+    if not 0 < slope < np.inf or intercept.strip(b"\0\x80"):  # VR FD, also -0
+        raise InputRejected("map-scale", "expected a positive slope and no intercept")
+    return slope

@@ -1,0 +1,1 @@
+"""Cases with the anatomy of real CTs: a heart and uptake put into them."""

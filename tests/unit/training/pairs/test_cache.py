@@ -1,0 +1,89 @@
+"""Prepared cases: as the node would see them, made once, and made further where that stopped."""
+
+import numpy as np
+import pytest
+
+import toys
+from examinations import mumap, nac, write
+from mumap_node.imaging import preprocess
+from mumap_node.training.learning.card import draft_card
+from mumap_node.training.pairs import cache
+from mumap_node.training.pairs.cache import build, to_arrays
+from mumap_node.training.pairs.sources import of_site
+
+CARD = draft_card(
+    toys.plan(input={"spacing_mm": (12.0,) * 3, "shape": (32, 32, 40), "multiple_of": 8})
+)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    write(tmp_path / "site", nac(1), mumap(1), nac(2), mumap(2, shift_mm=(0, 40, 0)))
+    return of_site([tmp_path / "site"])[0]
+
+
+@pytest.fixture
+def inline(monkeypatch):
+    """Cases are made in this process, one after the other."""
+    monkeypatch.setattr(cache, "in_processes", lambda work, items, _jobs: map(work, items))
+
+
+def test_a_case_is_what_the_node_would_see_and_should_say(sources):
+    pair = sources[0].load()
+
+    given, truth = to_arrays(pair, CARD)
+
+    seen = preprocess.prepare(pair.nac, CARD).voxels
+    assert np.abs(given - seen).max() < 1e-3 * seen.max()
+    assert given.dtype == truth.dtype == np.float16
+    known = np.isfinite(truth)
+    assert known[16, 16, 20]
+    assert not known[0].any()  # the grid is longer than the reconstruction
+    assert not given[0].any()
+    assert np.nanmax(truth) * CARD.output.lac_per_cm_per_unit == pytest.approx(0.179, abs=0.01)
+
+
+def test_cases_are_made_in_processes_and_bad_pairs_are_listed(tmp_path, sources):
+    told = []
+
+    made, doubtful = build(
+        tmp_path / "cache", sources, CARD, jobs=2, tell=lambda *done: told.append(done)
+    )
+
+    assert told == [(1, 2), (2, 2)]
+    assert [pair.reason for pair in doubtful] == ["misregistered"]
+    assert sorted(made.usable.tolist()) == [False, True]
+    assert made.indices_of(sources) == np.flatnonzero(made.usable).tolist()
+    assert made.inputs[made.usable].max() > 1
+
+
+@pytest.mark.usefixtures("inline")
+def test_what_is_there_is_not_made_again(tmp_path, sources, monkeypatch):
+    build(tmp_path / "cache", sources, CARD, jobs=1, tell=lambda *_: None)
+    made = []
+    fill = cache._fill
+
+    def counted(*arguments):
+        made.append(arguments)
+        return fill(*arguments)
+
+    monkeypatch.setattr(cache, "_fill", counted)
+    build(tmp_path / "cache", sources, CARD, jobs=1, tell=lambda *_: None)
+
+    assert len(made) == 1  # the doubtful one is looked at again
+
+
+@pytest.mark.usefixtures("inline")
+def test_another_grid_gets_arrays_of_its_own(tmp_path, sources):
+    other = draft_card(toys.plan())
+    for card in (CARD, other):
+        build(tmp_path / "cache", sources, card, jobs=1, tell=lambda *_: None)
+
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_card_that_follows_its_sources_is_a_mistake_of_ours(tmp_path):
+    free = CARD.model_copy(update={"input": CARD.input.model_copy(update={"shape": None})})
+
+    with pytest.raises(ValueError, match="a shape"):
+        build(tmp_path, [], free, jobs=1, tell=lambda *_: None)

@@ -1,0 +1,194 @@
+"""A site's folders give pairs where it is certain which map belongs to which reconstruction."""
+
+import json
+
+import numpy as np
+import pytest
+
+from examinations import ct, mumap, nac, write
+from mumap_node.errors import ConfigurationError, InputRejected
+from mumap_node.training.pairs.population import describe, read_population, write_population
+from mumap_node.training.pairs.sources import of_cohort, of_site
+from mumap_node.training.pairs.splitting import split
+
+
+def only(folder):
+    (source,), doubtful = of_site([folder])
+    assert doubtful == []
+    return source
+
+
+def reasons(folder):
+    return [pair.reason for pair in of_site([folder])[1]]
+
+
+def test_a_map_of_the_same_study_is_found_among_other_files(tmp_path):
+    write(tmp_path / "some" / "where", nac(), mumap(), nac(ImageType=["A", "B", "TOMO", "C"]))
+    (tmp_path / "README").write_text("no DICOM")
+
+    pair = only(tmp_path).load()
+
+    assert pair.lac.geometry is pair.nac.geometry
+    assert np.nanmax(pair.lac.voxels) == pytest.approx(0.179, abs=1e-3)
+    assert pair.acquisition.radionuclide == "Tc-99m"
+
+
+def test_a_ct_series_of_the_same_study_is_found(tmp_path):
+    write(tmp_path, nac(), *ct())
+
+    source = only(tmp_path)
+
+    assert len(source.truth) == 60
+    assert np.nanmedian(source.load().lac.voxels[8:-8, 20:28, 10:14]) > 0.02
+
+
+def test_a_vendors_map_goes_before_the_ct_it_was_made_from(tmp_path):
+    write(tmp_path, nac(), mumap(), *ct())
+
+    assert len(only(tmp_path).truth) == 1
+
+
+def test_rest_and_stress_of_one_patient_are_two_pairs_of_one_patient(tmp_path):
+    write(tmp_path, nac(visit=0), mumap(visit=0), nac(visit=1), mumap(visit=1))
+
+    (one, other), _ = of_site([tmp_path])
+
+    assert one.patient == other.patient
+    assert one.key != other.key
+
+
+def test_a_reconstruction_without_a_partner_is_listed(tmp_path):
+    write(tmp_path, nac(number=1), mumap(number=2))
+
+    assert reasons(tmp_path) == ["no-truth"]
+
+
+def test_a_map_of_another_frame_of_reference_is_no_partner(tmp_path):
+    write(tmp_path, nac(), mumap(FrameOfReferenceUID="2.25.1"))
+
+    assert reasons(tmp_path) == ["no-truth"]
+
+
+def test_without_a_frame_of_reference_nothing_is_paired(tmp_path):
+    write(tmp_path, nac(FrameOfReferenceUID=None), mumap(FrameOfReferenceUID=None))
+
+    assert reasons(tmp_path) == ["no-truth"]
+
+
+def test_two_maps_leave_it_open_which_was_meant(tmp_path):
+    again = mumap(SeriesInstanceUID="2.25.77", SOPInstanceUID="2.25.78")
+    write(tmp_path, nac(), mumap(), again)
+
+    assert reasons(tmp_path) == ["ambiguous-truth"]
+
+
+def test_two_maps_in_one_series_are_refused_when_they_are_read(tmp_path):
+    write(tmp_path, nac(), mumap(), mumap(SOPInstanceUID="2.25.78"))
+
+    with pytest.raises(InputRejected) as caught:
+        only(tmp_path).load()
+    assert caught.value.reason == "ambiguous-truth"
+
+
+def test_a_corrected_reconstruction_is_never_an_input(tmp_path):
+    write(tmp_path, nac(CorrectedImage=["ATTN"]), mumap())
+
+    with pytest.raises(ConfigurationError) as caught:
+        of_site([tmp_path])
+    assert caught.value.reason == "no-pairs"
+
+
+def test_a_pair_that_does_not_lie_on_each_other_is_refused(tmp_path):
+    write(tmp_path, nac(), mumap(shift_mm=(0, 36, 0)))
+
+    with pytest.raises(InputRejected) as caught:
+        only(tmp_path).load()
+    assert caught.value.reason == "misregistered"
+
+
+def test_nothing_of_a_patient_is_shown(tmp_path):
+    write(tmp_path, nac(), mumap())
+
+    assert "TOY" not in repr(only(tmp_path))
+    assert only(tmp_path).patient not in repr(only(tmp_path))
+
+
+# Simulated cohorts
+
+
+def cohort(folder, cases, first=0):
+    for number in range(first, first + cases):
+        case = folder / f"case-{number:05d}"
+        case.mkdir(parents=True)
+        for name in ("nac.dcm", "map.dcm"):
+            (case / name).touch()
+        strata = {"sex": "FM"[number % 2], "bmi": 20.0 + number, "core": number > 0}
+        (case / "case.json").write_text(json.dumps({"strata": strata}))
+    (folder / "manifest.json").write_text('{"seed": 7}')
+    return folder
+
+
+def test_every_case_of_a_cohort_is_a_patient(tmp_path):
+    sources = of_cohort(cohort(tmp_path / "train", 3))
+
+    assert [source.key for source in sources] == [f"train/case-0000{n}" for n in range(3)]
+    assert len({source.patient for source in sources}) == 3
+
+
+def test_a_folder_without_cases_is_no_cohort(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        of_cohort(tmp_path)
+    assert caught.value.reason == "no-pairs"
+
+
+def test_patients_are_never_parted(tmp_path):
+    for number in range(6):
+        write(tmp_path, nac(number, 0), mumap(number, 0), nac(number, 1), mumap(number, 1))
+    sources, _ = of_site([tmp_path])
+
+    learned, validated = split(sources, 0.3)
+
+    assert len(learned) + len(validated) == 12
+    assert not {s.patient for s in learned} & {s.patient for s in validated}
+    assert learned
+    assert validated
+
+
+def test_more_cases_move_nobody_to_the_other_side(tmp_path):
+    folder = cohort(tmp_path / "train", 100)
+    before = {source.key for source in split(of_cohort(folder), 0.1)[1]}
+
+    after = {source.key for source in split(of_cohort(cohort(folder, 100, first=100)), 0.1)[1]}
+
+    assert 3 < len(before) < 20
+    assert len(before - after) <= 1
+
+
+def test_one_patient_is_too_few(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        split(of_cohort(cohort(tmp_path / "train", 1)), 0.1)
+    assert caught.value.reason == "no-pairs"
+
+
+def test_the_population_says_how_the_simulated_patients_are_distributed(tmp_path):
+    learned, validated = split(of_cohort(cohort(tmp_path / "train", 20)), 0.1)
+    (tmp_path / "run").mkdir()
+
+    write_population(describe(learned, validated, 2), tmp_path / "run")
+    found = read_population(tmp_path / "run")
+
+    assert found == describe(learned, validated, 2)
+    assert found.sentence.startswith("20 simulated patients (seed 7): ")
+    assert {name for name, _ in found.strata} == {"sex", "bmi", "core"}
+    assert "F: " in dict(found.strata)["sex"]
+    assert " to " in dict(found.strata)["bmi"]
+
+
+def test_of_a_sites_patients_only_their_number_is_told(tmp_path):
+    write(tmp_path, nac(0), mumap(0), nac(1), mumap(1))
+    (one, other), _ = of_site([tmp_path])
+
+    found = describe([one], [other], 0)
+
+    assert found.sentence.startswith("2 real patients: 1 pair")
+    assert found.strata == ()
