@@ -1,0 +1,187 @@
+"""The training loop: cases in random order, validation and a checkpoint after every epoch.
+
+Order and changes of an epoch depend on seed and epoch alone: a run that was stopped and resumed
+gives the weights of one that was not.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mumap_node.training.learning.augmentation import Augmentation, Ranges
+from mumap_node.training.learning.losses import gradient_l1, masked_l1
+from mumap_node.training.learning.network import calculates_in_bfloat16
+from mumap_node.training.learning.records import Epoch, write_epochs
+from mumap_node.training.learning.run import BEST, LAST, Training
+from mumap_node.training.learning.schedule import Schedule, remaining
+from mumap_node.training.learning.validation import errors_of
+from mumap_node.training.pairs.cache import Cache
+
+TOLD_EVERY_SECONDS = 30.0
+
+Case = tuple[Tensor, Tensor, Tensor]
+"""Input, truth and mask, each (1, slice, row, column)."""
+
+Tell = Callable[[str], None]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cases:
+    """Prepared cases, parted by patient.
+
+    Attributes:
+        cache: All of them.
+        learned: Which to learn from.
+        validated: Which to validate with, of other patients.
+    """
+
+    cache: Cache
+    learned: Sequence[int]
+    validated: Sequence[int]
+
+
+def train(
+    training: Training,
+    cases: Cases,
+    *,
+    tell: Tell,
+    now: Clock = time.monotonic,
+) -> Epoch:
+    """Learn until the schedule ends.
+
+    Args:
+        training: A run, new or restored.
+        cases: To learn from and to validate with.
+        tell: Is told of the progress, a line at a time.
+        now: Seconds on any clock that never runs backwards.
+
+    Returns:
+        The last epoch.
+    """
+    plan = training.plan
+    steps = -(-len(cases.learned) // plan.batch)
+    seconds = plan.hours * 3600 if plan.hours else None
+    schedule = Schedule(None if seconds else plan.epochs * steps, seconds, plan.warm_up)
+    watched = cases.validated[: plan.validation_cases]
+    started = now() - training.seconds
+
+    def progress() -> float:
+        training.seconds = now() - started
+        return schedule.progress(training.step, training.seconds)
+
+    while progress() < 1:
+        means = _epoch(training, cases, schedule, progress, tell)
+        training.epoch += 1
+        found = errors_of(
+            training.averaged,
+            (_case(cases.cache, index, training.device) for index in watched),
+            plan.lac_per_cm_per_unit,
+        )
+        done = progress()
+        rate = plan.learning_rate * schedule.rate(done)
+        epoch = Epoch(
+            training.epoch, training.step, training.seconds, rate, *means,
+            found.nmae, found.body, found.bias_per_cm,
+        )  # fmt: skip
+        training.epochs.append(epoch)
+        is_best = found.nmae < training.lowest
+        training.lowest = min(found.nmae, training.lowest)
+        for name in (LAST, BEST) if is_best else (LAST,):
+            training.save(name)
+        write_epochs(training.run, training.epochs)
+        tell(
+            f"epoch {epoch.epoch}: loss {epoch.loss:.4f}, validation NMAE {epoch.nmae:.4f}"
+            f"{' (best)' if is_best else ''}, inside the body {epoch.body:.4f}, "
+            f"{done:.0%} done, {remaining(done, training.seconds)} left"
+        )
+    return training.epochs[-1]
+
+
+def _epoch(
+    training: Training,
+    cases: Cases,
+    schedule: Schedule,
+    progress: Callable[[], float],
+    tell: Tell,
+) -> tuple[float, float, float, float]:
+    """See every case once, or until the schedule ends; the mean losses."""
+    losses = []
+    told, steps = training.seconds, -(-len(cases.learned) // training.plan.batch)
+    for number, batch in enumerate(_batches(training, cases), start=1):
+        losses.append(_step(training, batch, schedule.rate(progress())))
+        training.step += 1
+        done = progress()
+        if training.seconds - told > TOLD_EVERY_SECONDS:
+            told = training.seconds
+            tell(
+                f"  step {number} of {steps}: loss {np.mean(losses[-50:], axis=0)[0]:.4f}, "
+                f"{done:.0%} done, {remaining(done, told)} left"
+            )
+        if done >= 1:
+            break
+    loss, l1, gradient, deception = np.mean(losses, axis=0).tolist()
+    return loss, l1, gradient, deception
+
+
+def _step(training: Training, batch: Case, rate: float) -> tuple[float, float, float, float]:
+    """Move the weights once; the losses before."""
+    plan, device = training.plan, training.device
+    given, truth, mask = batch
+    for group in training.optimiser.param_groups:
+        group["lr"] = plan.learning_rate * rate
+    half = torch.autocast(device.type, torch.bfloat16, enabled=calculates_in_bfloat16(device))
+    with half:
+        predicted = training.network(given)
+    predicted = predicted.float() * mask
+    l1, gradient = masked_l1(predicted, truth, mask), gradient_l1(predicted, truth, mask)
+    loss = l1 + plan.gradient_weight * gradient
+    deception = torch.zeros(())
+    if training.adversary:
+        with half:
+            deception = training.adversary.deception(given, predicted)
+        loss = loss + plan.adversarial_weight * deception
+    training.optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(training.network.parameters(), plan.largest_gradient)
+    training.optimiser.step()
+    if training.adversary:
+        with half:
+            training.adversary.learn(given, truth, predicted, rate)
+    training.average()
+    values = torch.stack([part.detach().cpu() for part in (loss, l1, gradient, deception)])
+    first, second, third, fourth = values.tolist()
+    return first, second, third, fourth
+
+
+def _batches(training: Training, cases: Cases) -> Iterator[Case]:
+    """All cases once, in the order and with the changes this epoch has."""
+    plan = training.plan
+    seed = _seed(plan.seed, training.epoch)
+    order = np.random.default_rng(seed).permutation(cases.learned)
+    is_sqrt = plan.input.normalisation.transform == "sqrt"
+    change = Augmentation(Ranges(), is_sqrt=is_sqrt, seed=seed) if plan.augmentation else None
+    for start in range(0, len(order), plan.batch):
+        chosen = order[start : start + plan.batch].tolist()
+        batch = [_case(cases.cache, index, training.device) for index in chosen]
+        if change:
+            batch = [change(*case) for case in batch]
+        given, truth, mask = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        yield given.to(memory_format=torch.channels_last_3d), truth, mask
+
+
+def _case(cache: Cache, index: int, device: torch.device) -> Case:
+    given = torch.from_numpy(cache.inputs[index].astype(np.float32)).to(device)
+    truth = torch.from_numpy(cache.truths[index].astype(np.float32)).to(device)
+    mask = truth.isfinite().float()
+    return given[None], truth.nan_to_num()[None], mask[None]
+
+
+def _seed(*parts: int) -> int:
+    digest = hashlib.sha256(" ".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:6])
