@@ -1,0 +1,136 @@
+"""Cases to evaluate on: simulated cohorts, and a site's own pairs of nAC and map."""
+
+from bisect import bisect
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.polar import LeftVentricle
+from mumap_node.training.evaluation.correction import Projections, estimate_scatter
+from mumap_node.training.evaluation.evaluating import CaseSource, Rejected
+from mumap_node.training.evaluation.studies import Case
+from mumap_node.training.pairs import sources
+from mumap_node.training.pairs.sources import PairSource
+from mumap_node.training.simulation.camera import Camera
+from mumap_node.training.simulation.cohort import CohortCase
+
+BMI_LIMITS = (25.0, 30.0, 35.0)
+COUNT_LIMITS_MILLION = (3.0, 6.0, 10.0, 15.0)
+"""Between the classes of the subgroups; 3 and 15 million are the ends of the core stratum."""
+
+VALVE_PLANE_MM = 10.0
+"""How far the simulated base lies towards the apex on the average of the heart beat; beyond it a
+polar map would show the atrium."""
+
+
+def of_cohort(folder: Path) -> list[CaseSource]:
+    """The cases of a simulated cohort.
+
+    Raises:
+        ConfigurationError: ``no-pairs`` where there are none.
+    """
+    return [
+        CaseSource(source.nac.parent.name, partial(load_simulated, source))
+        for source in sources.of_cohort(folder)
+    ]
+
+
+def of_site(folder: Path) -> tuple[list[CaseSource], list[Rejected]]:
+    """The pairs below a folder of DICOM files, and what found no partner.
+
+    Raises:
+        ConfigurationError: ``no-pairs`` where there is no reconstruction at all.
+    """
+    found, doubtful = sources.of_site([folder])
+    rejected = [Rejected(pair.key, pair.reason, pair.sentence) for pair in doubtful]
+    return [CaseSource(pair.key, partial(load_pair, pair)) for pair in found], rejected
+
+
+def load_pair(source: PairSource) -> Case:
+    """Read a site's pair: no strata, no place of the heart, no projections.
+
+    Raises:
+        InputRejected: It cannot be read, or its parts do not lie on each other.
+    """
+    pair = source.load()
+    return Case(
+        name=source.key,
+        patient=source.patient,
+        source=Reconstruction(pair.nac, pair.acquisition),
+        truth=pair.lac,
+        groups={"matrix": str(pair.nac.geometry.shape[1])},
+    )
+
+
+def load_simulated(source: PairSource) -> Case:
+    """Read a simulated patient with all that is known of it.
+
+    Raises:
+        InputRejected: A file cannot be read.
+    """
+    pair, simulated = source.load(), CohortCase(source.nac.parent)
+    facts = simulated.facts()
+    return Case(
+        name=source.nac.parent.name,
+        patient=source.patient,
+        source=Reconstruction(pair.nac, pair.acquisition),
+        truth=pair.lac,
+        groups=_groups(facts),
+        is_core=facts["strata"]["core"],
+        heart=_heart(facts["heart"]),
+        projections=_projections(simulated, facts) if simulated.has_projections() else None,
+    )
+
+
+def _groups(facts: Mapping[str, Any]) -> dict[str, str]:
+    strata = facts["strata"]
+    return {
+        "sex": strata["sex"],
+        "BMI": _class(strata["bmi"], BMI_LIMITS),
+        "position": strata["position"],
+        "arms": strata["arms"],
+        "counts (million)": _class(strata["counts"] / 1e6, COUNT_LIMITS_MILLION),
+        "matrix": str(strata["matrix"]),
+        "collimator": facts["camera"]["collimator"],
+        "arc": f"{facts['camera']['arc_deg']:.0f}°",
+        "reconstruction": facts["protocol"]["method"],
+        "heart": "whole in the field" if strata["heart_in_field"] else "cut off",
+    }
+
+
+def _class(value: float, limits: Sequence[float]) -> str:
+    place = bisect(limits, value)
+    if place == 0:
+        return f"below {limits[0]:g}"
+    if place == len(limits):
+        return f"{limits[-1]:g} and more"
+    return f"{limits[place - 1]:g} to {limits[place]:g}"
+
+
+def _heart(stated: Mapping[str, Any]) -> LeftVentricle:
+    axis = np.array(stated["axis"])
+    x, y, z = (np.array(stated["centre_mm"]) + VALVE_PLANE_MM / 2 * axis).tolist()
+    return LeftVentricle(
+        centre_mm=(x, y, z),
+        axis=(float(axis[0]), float(axis[1]), float(axis[2])),
+        length_mm=stated["length_mm"] - VALVE_PLANE_MM,
+        radius_mm=stated["radius_mm"],
+    )
+
+
+def _projections(simulated: CohortCase, facts: Mapping[str, Any]) -> Projections:
+    read = simulated.projections()
+    counts = dict(zip(read.scan.windows_kev, read.counts, strict=True))
+    widths_kev = {name: high - low for name, (low, high) in read.scan.windows_kev.items()}
+    return Projections(
+        photopeak=counts["photopeak"],
+        scatter=estimate_scatter(counts, widths_kev, (read.slice_mm, read.bin_mm)),
+        orbit=read.scan.orbit,
+        resolution=Camera(**facts["camera"]).resolution,
+        bin_mm=read.bin_mm,
+        slice_mm=read.slice_mm,
+    )

@@ -1,0 +1,157 @@
+"""One patient: every method's map and correction beside the truth, and what they are off by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.findings import Verdict
+from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
+from mumap_node.imaging.volume import Volume
+from mumap_node.training.evaluation import correction, metrics
+from mumap_node.training.evaluation.correction import Projections
+from mumap_node.training.evaluation.methods import MODEL, NO_MAP, Answer, Methods
+from mumap_node.training.evaluation.metrics import Errors
+
+USUAL_ANGLES_DEG = tuple(range(45, 226, 3))
+"""Left posterior to right anterior oblique: the usual arc over the heart."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Case:
+    """One patient to evaluate on.
+
+    Attributes:
+        name: Of the case; unique.
+        patient: Whose it is; cases of one patient are not independent.
+        source: The nAC reconstruction, as read from its file.
+        truth: LAC in 1/cm on the grid of the nAC.
+        groups: Value by subgroup, such as "F" by "sex".
+        is_core: Whether it is of the core stratum; None where there are no strata.
+        heart: Where the left ventricle lies; None where nobody knows.
+        projections: What the camera measured; None where it is not there.
+    """
+
+    name: str
+    patient: str
+    source: Reconstruction
+    truth: Volume
+    groups: Mapping[str, str]
+    is_core: bool | None = None
+    heart: LeftVentricle | None = None
+    projections: Projections | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Study:
+    """A case with everything that was made of it.
+
+    Attributes:
+        case: The patient.
+        answers: By method.
+        true_heart: Polar map of the reconstruction corrected with the truth; None where nothing
+            was reconstructed.
+        hearts: Polar maps of the other reconstructions by method, ``NO_MAP`` among them.
+    """
+
+    case: Case
+    answers: Mapping[str, Answer]
+    true_heart: PolarMap | None
+    hearts: Mapping[str, PolarMap]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CaseResult:
+    """The figures of one case; small, so that it can travel between processes.
+
+    Attributes:
+        name: Of the case.
+        patient: Whose it is.
+        groups: Value by subgroup.
+        is_core: Whether it is of the core stratum; None where there are no strata.
+        errors: By method, then by the name of the metric.
+        true_segments: Perfusion of the 17 segments corrected with the truth; empty without.
+        segments: The same by method.
+        joint_cm3: Joint histogram of true and the model's LAC.
+        failed: Checks the node would have kept the map back for.
+        warned: Checks it would have sent the map with a warning for.
+    """
+
+    name: str
+    patient: str
+    groups: Mapping[str, str]
+    is_core: bool | None
+    errors: Mapping[str, Errors]
+    true_segments: NDArray[np.float64]
+    segments: Mapping[str, NDArray[np.float64]]
+    joint_cm3: NDArray[np.float64]
+    failed: tuple[str, ...]
+    warned: tuple[str, ...]
+
+
+def study(case: Case, methods: Methods, *, correct: bool) -> Study:
+    """Let every method answer, and reconstruct with each map where projections exist.
+
+    Args:
+        case: The patient.
+        methods: By name; ``MODEL`` is the one under test.
+        correct: Whether to reconstruct at all.
+
+    Raises:
+        InputRejected: A method cannot answer.
+    """
+    answers = {name: answer(case.source) for name, answer in methods.items()}
+    place = case.heart
+    if not correct or place is None or case.projections is None or not _is_mapped(case, place):
+        return Study(case, answers, None, {})
+    seen = correction.around_heart(case.projections, place)
+    if seen is None:
+        return Study(case, answers, None, {})
+
+    def corrected(lac: Volume | None) -> PolarMap:
+        return polar_map(correction.reconstruct(*seen, lac), place)
+
+    hearts = {name: corrected(answer.mumap) for name, answer in answers.items()}
+    return Study(case, answers, corrected(case.truth), {**hearts, NO_MAP: corrected(None)})
+
+
+def measure(studied: Study) -> CaseResult:
+    """The figures of a study."""
+    case, findings = studied.case, studied.answers[MODEL].findings
+    errors: dict[str, Errors] = {
+        name: _map_errors(case, answer.mumap) for name, answer in studied.answers.items()
+    }
+    if studied.true_heart is not None:
+        for name, heart in studied.hearts.items():
+            of_heart = correction.heart_errors(heart, studied.true_heart)
+            errors[name] = {**errors.get(name, {}), **of_heart}
+    return CaseResult(
+        name=case.name,
+        patient=case.patient,
+        groups=case.groups,
+        is_core=case.is_core,
+        errors=errors,
+        true_segments=studied.true_heart.segments() if studied.true_heart else np.empty(0),
+        segments={name: heart.segments() for name, heart in studied.hearts.items()},
+        joint_cm3=metrics.joint_histogram_cm3(studied.answers[MODEL].mumap, case.truth),
+        failed=tuple(found.check for found in findings if found.verdict is Verdict.FAIL),
+        warned=tuple(found.check for found in findings if found.verdict is Verdict.WARN),
+    )
+
+
+def _is_mapped(case: Case, heart: LeftVentricle) -> bool:
+    """Whether the slices of the nAC, and so the maps, hold the whole ventricle."""
+    grid = case.truth.geometry
+    z_mm = grid.to_patient(np.array([(0, 0, 0), grid.shape]) - [(0, 0, 0), (1, 1, 1)])[:, 2]
+    lowest, highest = heart.axial_range_mm
+    return bool(z_mm.min() <= lowest and highest <= z_mm.max())
+
+
+def _map_errors(case: Case, mumap: Volume) -> Errors:
+    errors = metrics.map_errors(mumap, case.truth)
+    if case.heart is None:
+        return errors
+    angles = case.projections.orbit.angles_deg if case.projections else USUAL_ANGLES_DEG
+    return {**errors, **metrics.path_errors(mumap, case.truth, case.heart.centre_mm, angles)}
