@@ -10,9 +10,9 @@ from mumap_node.dicom.selection import select_nac_reconstruction
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
-from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
 from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.typicality import Population
 from mumap_node.imaging.volume import Volume, Voxels
 
 Predict = Callable[[Voxels], Voxels]
@@ -21,10 +21,24 @@ Predict = Callable[[Voxels], Voxels]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A card and the network it describes."""
+    """A card and the network it describes.
+
+    Attributes:
+        card: What it expects, returns, and may be given.
+        predict: The network.
+        population: What its training inputs looked like; a card has limits for it or there is none.
+
+    Raises:
+        ValueError: A population without limits, or limits without a population.
+    """
 
     card: ModelCard
     predict: Predict
+    population: Population | None = None
+
+    def __post_init__(self) -> None:
+        if (self.card.typicality is None) != (self.population is None):
+            raise ValueError("expected limits of typicality and a population, or neither")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +95,18 @@ def make_attenuation_map(
     """
     selected = select_nac_reconstruction(dataset, assume_nac=request.assume_nac)
     source = read_reconstruction(selected.dataset)
-    fitness = _require_fit(source, model.card, request)
+    limits = quality.check_input(source.acquisition, source.volume.geometry, model.card)
+    fitness = _require_fit(limits, request)
     prepared = preprocess.prepare(source.volume, model.card)
+    looks = quality.check_typicality(source.volume, model.population, model.card)
+    fitness += _require_fit(looks, request)
     output = prepared.with_voxels(model.predict(prepared.voxels))
+    agreement = quality.check_agreement(prepared, output, model.predict, model.card)
     mumap = postprocess.to_attenuation_map(output, model.card, onto=source.volume.geometry)
     plausibility = relax(quality.assess(mumap, source.volume, model.card), request.relax)
     energy_kev = source.acquisition.emission_energy_kev
     mumap = postprocess.to_energy(mumap, model.card, energy_kev)
-    findings = (*selected.findings, *fitness, *plausibility)
+    findings = (*selected.findings, *fitness, *agreement, *plausibility)
     objects = {
         profile: write_attenuation_map(
             mumap, dataset, model.card, findings, provenance, energy_kev, profile=profile
@@ -98,9 +116,8 @@ def make_attenuation_map(
     return AttenuationMap(mumap, findings, objects)
 
 
-def _require_fit(source: Reconstruction, card: ModelCard, request: Request) -> tuple[Finding, ...]:
+def _require_fit(limits: tuple[Finding, ...], request: Request) -> tuple[Finding, ...]:
     """What the model's limits say of an input; one beyond them is not worth a map."""
-    limits = quality.check_input(source.acquisition, source.volume.geometry, card)
     findings = relax(limits, request.relax)
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
     if failed:

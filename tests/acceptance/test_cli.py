@@ -25,6 +25,11 @@ VERBS = (
     "map",
     "jobs",
     "models",
+    "simulate",
+    "train",
+    "export",
+    "evaluate",
+    "gate",
     "demo",
 )
 HEAVY = ("dbos", "onnxruntime", "SimpleITK", "fastapi", "sqlalchemy", "uvicorn", "jinja2")

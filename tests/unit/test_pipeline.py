@@ -1,16 +1,19 @@
 """The line from a reconstruction to its map, with networks of a few lines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 
+import populations
 from builders import card, code, model, nac, provenance, torso_counts
 from mumap_node.dicom.files import to_bytes
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
-from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.model_card import ModelCard, WarnFail
 from mumap_node.imaging.volume import Quantity, Voxels
 from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
 
@@ -94,6 +97,53 @@ def test_a_map_for_another_radionuclide_holds_for_its_energy_and_says_so():
 
     np.testing.assert_allclose(answer.volume.voxels.max(), 0.154 * 0.1908 / 0.1537, rtol=0.01)
     assert "at 72 keV" in answer.objects["standard"].DerivationDescription
+
+
+def gated(**changes: object) -> Model:
+    """A model whose training inputs were torsos, with a network nobody asks before the gate."""
+    limits = populations.limits().model_copy(update=changes)
+    usual = card().model_copy(update={"typicality": limits})
+    return Model(usual, model().predict, populations.population())
+
+
+def test_an_input_unlike_the_training_is_rejected_before_the_network_runs():
+    def never(_: Voxels) -> Voxels:
+        raise AssertionError("expected no prediction")
+
+    with pytest.raises(InputRejected, match="outside-model-limits: typicality fail"):
+        made(replace(gated(), predict=never))
+
+
+def test_what_the_gate_finds_is_among_the_findings():
+    lenient = WarnFail(warn=1e6)
+    everything = dict.fromkeys(populations.limits().resemblance, lenient)
+
+    answer = made(gated(distance=lenient, resemblance=everything, self_deviation_per_cm=lenient))
+
+    checks = [finding.check for finding in answer.findings]
+    assert checks.index("field-of-view") < checks.index("typicality") < checks.index("mirrored")
+    assert checks.index("mirrored") < checks.index("self-agreement") < checks.index("finite")
+    assert answer.may_be_sent
+
+
+def test_a_network_that_contradicts_itself_makes_no_map_to_send():
+    lenient, strict = WarnFail(warn=1e6), WarnFail(warn=0.0, fail=1e-9)
+
+    lenient_but_one = gated(distance=lenient, resemblance={}, self_deviation_per_cm=strict)
+
+    answer = made(replace(lenient_but_one, predict=lambda counts: np.float32(0.1) * counts))
+
+    assert "self-agreement" in {
+        finding.check for finding in answer.findings if finding.verdict is Verdict.FAIL
+    }
+    assert not answer.may_be_sent
+
+
+def test_limits_of_typicality_and_a_population_belong_together():
+    with pytest.raises(ValueError, match="or neither"):
+        Model(card(), model().predict, populations.population())
+    with pytest.raises(ValueError, match="or neither"):
+        Model(gated().card, model().predict)
 
 
 def test_a_limit_that_can_never_be_relaxed_stays_one():

@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from mumap_node.cli import checking, demo, health, jobs, mapping, models, processes, setup
+from mumap_node.cli import (
+    checking,
+    demo,
+    evaluate,
+    export,
+    gate,
+    health,
+    jobs,
+    mapping,
+    models,
+    processes,
+    setup,
+    simulate,
+    train,
+)
 from mumap_node.cli.reporting import ExitCode, exit_code_of, report, report_unexpected
 from mumap_node.errors import NodeError
 
@@ -32,6 +46,11 @@ def build_app() -> typer.Typer:
     app.command("map")(mapping.map_files)
     app.add_typer(jobs.build_app(), name="jobs")
     app.add_typer(models.build_app(), name="models")
+    app.command()(simulate.simulate)
+    app.command()(train.train)
+    app.command()(export.export)
+    app.command()(gate.gate)
+    app.command()(evaluate.evaluate)
     app.command()(health.health)
     app.command()(demo.demo)
     return app

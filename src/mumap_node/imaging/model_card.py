@@ -4,7 +4,8 @@ The card is the validated content of ``model.toml``; whoever reads the file hand
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -178,6 +179,37 @@ class Plausibility(Table):
     lungs: Lungs | None = None
 
 
+class Mistake(StrEnum):
+    """Mistakes that the gate before the network knows; each has a heading in docs/quality.md."""
+
+    MIRRORED = "mirrored"
+    UPSIDE_DOWN = "upside-down"
+    BACK_TO_FRONT = "back-to-front"
+    TURNED_OVER = "turned-over"
+    CORRECTED = "corrected"
+    ENLARGED = "enlarged"
+    SHRUNK = "shrunk"
+    ELSEWHERE = "elsewhere"
+    ANOTHER_ISOTOPE = "another-isotope"
+
+
+class Typicality(Table):
+    """Limits of the gate before the network, which knows what the training inputs looked like.
+
+    Attributes:
+        sha256: Of ``typicality.npz`` beside the card.
+        distance: From the training inputs; 1 is usual.
+        resemblance: To inputs with each mistake: 0 is usual, 1 that of an input that has it.
+        self_deviation_per_cm: Mean in the body of the standard deviation between maps of the
+            same input under harmless changes; left out where it is not looked at.
+    """
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    distance: WarnFail
+    resemblance: Mapping[Mistake, WarnFail] = {}
+    self_deviation_per_cm: WarnFail | None = None
+
+
 class Golden(Table):
     """One known answer, checked before the model's first use.
 
@@ -205,6 +237,7 @@ class ModelCard(Table):
     output: Output
     limits: Limits
     plausibility: Plausibility
+    typicality: Typicality | None = None
     golden: Golden
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mumap_node.imaging import regions, resampling
+from mumap_node.imaging import agreement, appearance, regions, resampling
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.attenuation import ENERGY_TOLERANCE_KEV
 from mumap_node.imaging.findings import (
@@ -24,6 +24,7 @@ from mumap_node.imaging.findings import (
 )
 from mumap_node.imaging.model_card import Limits, Lungs, ModelCard, Plausibility, WarnFail
 from mumap_node.imaging.regions import Mask, Spacing
+from mumap_node.imaging.typicality import Population
 from mumap_node.imaging.volume import Geometry, Volume, Voxels
 
 UNSTATED_COLLIMATORS = ("", "UNKN")
@@ -50,6 +51,59 @@ def check_input(
         _collimator(acquisition, card.limits),
         *_grid(geometry, card.limits),
     )
+
+
+def check_typicality(
+    nac: Volume, population: Population | None, card: ModelCard
+) -> tuple[Finding, ...]:
+    """Hold the look of an input against what the model was trained on.
+
+    Args:
+        nac: Finite counts, some above 0.
+        population: Statistics of the training inputs; None where the model has none.
+        card: Whose limits; without any of this kind nothing is checked.
+    """
+    if card.typicality is None or population is None:
+        return ()
+    look = appearance.describe(nac)
+    limit = card.typicality.distance
+    distance = population.distance(look)
+    resemblance = population.resemblance(look)
+    return (
+        at_most("typicality", distance, limit.warn, limit.fail, ""),
+        *(
+            at_most(mistake, resemblance[mistake], limit.warn, limit.fail, "")
+            for mistake, limit in card.typicality.resemblance.items()
+        ),
+    )
+
+
+def check_agreement(
+    prepared: Volume, output: Volume, predict: agreement.Predict, card: ModelCard
+) -> tuple[Finding, ...]:
+    """Hold a network against itself under harmless changes of its input.
+
+    Args:
+        prepared: Its input.
+        output: Its answer, network units.
+        predict: The network; run again only where the card has a limit.
+        card: Whose limit, and how many 1/cm a network unit is.
+    """
+    if card.typicality is None or card.typicality.self_deviation_per_cm is None:
+        return ()
+    limit = card.typicality.self_deviation_per_cm
+    deviation = self_deviation_per_cm(prepared, output, predict, card)
+    return (at_most("self-agreement", deviation, limit.warn, limit.fail, "/cm"),)
+
+
+def self_deviation_per_cm(
+    prepared: Volume, output: Volume, predict: agreement.Predict, card: ModelCard
+) -> float:
+    """Mean in the body of how much a network's answers to one input differ, in 1/cm."""
+    scale = card.output.lac_per_cm_per_unit
+    body = regions.body(output.voxels * np.float32(scale))
+    spread = agreement.spread(predict, prepared.voxels, output.voxels)
+    return scale * float(spread.mean(where=body)) if body.any() else 0.0
 
 
 def assess(mumap: Volume, nac: Volume, card: ModelCard) -> tuple[Finding, ...]:

@@ -16,7 +16,9 @@ import structlog
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from mumap_node.errors import ConfigurationError, InputRejected
+from mumap_node.imaging import typicality
 from mumap_node.imaging.model_card import ModelCard, parse_model_card
+from mumap_node.imaging.typicality import Population
 from mumap_node.imaging.volume import Voxels
 from mumap_node.pipeline import Model, Predict
 
@@ -95,14 +97,23 @@ class ModelStore:
         Raises:
             ConfigurationError: It is not what the card says (``model-checksum``).
         """
-        network = self._read(card.identity, "model.onnx")
-        found = hashlib.sha256(network).hexdigest()
-        if found != card.sha256:
-            raise ConfigurationError(
-                "model-checksum",
-                [f"{card.identity}: expected model.onnx with sha256 {card.sha256}, found {found}"],
-            )
-        return network
+        return self._read_verified(card.identity, "model.onnx", card.sha256)
+
+    def load_population(self, card: ModelCard) -> Population | None:
+        """Read what a model's training inputs looked like; None where its card has no limits.
+
+        Raises:
+            ConfigurationError: It is not what the card says (``model-checksum``), or does not
+                fit its limits (``model-card``).
+        """
+        if card.typicality is None:
+            return None
+        content = self._read_verified(card.identity, "typicality.npz", card.typicality.sha256)
+        try:
+            return typicality.decode(content, card.typicality.resemblance)
+        except ValueError as error:
+            problem = f"{card.identity}: typicality.npz: {error}"
+            raise ConfigurationError("model-card", [problem]) from error
 
     def load_golden(self, card: ModelCard) -> tuple[Voxels, Voxels]:
         """Read a model's golden input and output.
@@ -117,6 +128,14 @@ class ModelStore:
             raise ConfigurationError(
                 "model-golden", [f"{card.identity}: expected two readable arrays: {error}"]
             ) from error
+
+    def _read_verified(self, identity: str, name: str, sha256: str) -> bytes:
+        content = self._read(identity, name)
+        found = hashlib.sha256(content).hexdigest()
+        if found != sha256:
+            problem = f"{identity}: expected {name} with sha256 {sha256}, found {found}"
+            raise ConfigurationError("model-checksum", [problem])
+        return content
 
     def _read(self, identity: str, name: str) -> bytes:
         try:
@@ -160,13 +179,14 @@ def open_model(
     """
     store = ModelStore(models_dir)
     card = store.load_card(name)
+    population = store.load_population(card)
     session = _open_session(store.load_network(card), card, device, threads)
     _check_tensors(session, card)
     predict = _predictor(session, card, limit_seconds)
     _check_golden(predict, card, *store.load_golden(card))
     runtime = f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}"
     structlog.get_logger().info("model.opened", model=card.identity, device=device, runtime=runtime)
-    return LoadedModel(Model(card, predict), runtime)
+    return LoadedModel(Model(card, predict, population), runtime)
 
 
 @contextmanager

@@ -3,14 +3,16 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import phantoms
+import populations
 from mumap_node.dicom.selection import ASSUMED_UNCORRECTED
 from mumap_node.imaging import quality
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.findings import Relaxable
-from mumap_node.imaging.model_card import Lungs
+from mumap_node.imaging.model_card import Lungs, Mistake, Typicality, WarnFail
 from mumap_node.training.torso import analytic_torso
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "quality.md").read_text()
@@ -19,13 +21,22 @@ DOCUMENT = (Path(__file__).parents[3] / "docs" / "quality.md").read_text()
 def test_every_finding_is_explained():
     lungs = Lungs(mean_per_cm=(0.03, 0.06), share_of_body=(0.1, 0.4), left_share=(0.2, 0.5))
     limits = phantoms.card().plausibility.model_copy(update={"lungs": lungs})
-    card = phantoms.card(plausibility=limits)
+    either = WarnFail(warn=1.0, fail=2.0)
+    typicality = Typicality(
+        sha256="0" * 64,
+        distance=either,
+        resemblance=dict.fromkeys(Mistake, either),
+        self_deviation_per_cm=either,
+    )
+    card = phantoms.card(plausibility=limits, typicality=typicality)
     torso = analytic_torso((16, 32, 32), 13.2)
     acquisition = Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR")
 
     findings = (
         ASSUMED_UNCORRECTED,
         *quality.check_input(acquisition, torso.emission.geometry, card),
+        *quality.check_typicality(torso.emission, populations.knowing_nothing(), card),
+        *quality.check_agreement(torso.emission, torso.lac, np.copy, card),
         *quality.assess(torso.lac, torso.emission, card),
     )
 

@@ -1,0 +1,1 @@
+"""The gate before a network: which inputs are unlike its training, and how many it stops."""
