@@ -50,7 +50,9 @@ def tiny_case(seed: int, index: int, *, scatter_windows: bool = True) -> Case:
             conditions=Conditions(1.0, 0.0, None),
             scatter_to_primary=0.3,
         ),
-        strata=Strata("F", 25.0, "supine", "up", 64, 5e6, heart_in_field=True, core=True),
+        strata=Strata(
+            "F", 25.0, "supine", "up", 64, 422.4, 5e6, moved=False, heart_in_field=True, core=True
+        ),
     )
 
 

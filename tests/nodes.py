@@ -44,9 +44,10 @@ from mumap_node.node.engine.executor import Executor, Served
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.jobs.views import JobView
-from mumap_node.node.model import LoadedModel, watchdog
+from mumap_node.node.model import LoadedModel
 from mumap_node.node.routing import Destination, Route
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.watchdog import watchdog
 from mumap_node.node.worker.decisions import Rules
 from mumap_node.node.worker.making import Making, MakingOptions
 from mumap_node.node.worker.process import Clerk, Worker, WorkerOptions

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
+import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 
 import cameras
 from mumap_node.dicom.orientation import Side
@@ -16,8 +17,17 @@ from mumap_node.imaging.reconstruction import Orbit, Projector, Resolution
 from mumap_node.training.evaluation.correction import Projections
 from mumap_node.training.evaluation.methods import MODEL, WATER, Answer, Methods
 from mumap_node.training.evaluation.studies import Case
+from mumap_node.training.simulation.anatomy import Tissue
 from mumap_node.training.simulation.camera import Camera
-from mumap_node.training.simulation.cohort import FACTS, MAP, NAC, PROJECTIONS, Cohort, Plan
+from mumap_node.training.simulation.cohort import (
+    FACTS,
+    LABELS,
+    MAP,
+    NAC,
+    PROJECTIONS,
+    Cohort,
+    Plan,
+)
 from mumap_node.training.simulation.objects import projections as simulated
 from mumap_node.training.simulation.objects.examination import Examination
 from mumap_node.training.simulation.objects.projections import encode_projections
@@ -103,8 +113,16 @@ def write_cohort(folder, cases=2):
         for name, dataset in _objects(index).items():
             dataset.save_as(case_folder / name, enforce_file_format=True)
         (case_folder / FACTS).write_text(json.dumps(_facts(index)))
+        sitk.WriteImage(sitk.GetImageFromArray(labels(index)), case_folder / LABELS)
     cohort.write_manifest()
     return folder
+
+
+def labels(index):
+    """Lung and muscle only."""
+    lac = torso(index).lac.voxels
+    tissues = np.where(lac > 0.1, Tissue.MUSCLE, np.where(lac > 0.02, Tissue.LUNG, Tissue.AIR))
+    return tissues.astype(np.uint8)
 
 
 def _objects(index):
@@ -135,14 +153,18 @@ def _objects(index):
 
 
 def _facts(index):
-    camera = Camera(**(cameras.ORDINARY | {"arc_deg": 180.0}))
+    camera = Camera(**(cameras.ORDINARY | {"arc_deg": 180.0, "views": 16}))
     strata = {
         "sex": "F", "bmi": 24.9 + index, "position": "supine", "arms": "up", "matrix": 64,
-        "counts": 5e6, "heart_in_field": True, "core": index % 2 == 0,
+        "field_mm": 400.0, "counts": 5e6, "moved": False, "heart_in_field": True,
+        "core": index % 2 == 0,
     }  # fmt: skip
     return {
+        "seed": 7,
+        "index": index,
         "camera": asdict(camera),
         "protocol": {"method": "OSEM"},
         "heart": asdict(HEART) | {"wall_mm": 12.0, "ejection": 0.6},
+        "patient": {"device": ("none", "pacemaker")[index % 2]},
         "strata": strata,
     }

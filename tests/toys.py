@@ -31,7 +31,7 @@ def cases(learned=4, validated=2, seed=0):
         box = np.s_[2:14, 8 - rows : 8 + rows, 12 - columns : 12 + columns]
         given[box] = 0.5 + 0.1 * random.random(given[box].shape)
         truth[box] = 0.6
-        truth[14:] = np.nan
+        given[14:] = truth[14:] = np.nan
     usable = np.ones(len(inputs), dtype=bool)
     every = range(learned + validated)
     return Cases(Cache((), inputs, truths, usable), every[:learned], every[learned:])

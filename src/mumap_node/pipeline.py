@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pydicom import Dataset
 
@@ -10,6 +11,7 @@ from mumap_node.dicom.selection import select_nac_reconstruction
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
+from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.typicality import Population
@@ -17,6 +19,8 @@ from mumap_node.imaging.volume import Volume, Voxels
 
 Predict = Callable[[Voxels], Voxels]
 """A network: float32 array (slice, row, column) in, array of the same shape out."""
+
+Findings = tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class AttenuationMap:
     """
 
     volume: Volume
-    findings: tuple[Finding, ...]
+    findings: Findings
     objects: Mapping[str, Dataset]
 
     @property
@@ -95,18 +99,10 @@ def make_attenuation_map(
     """
     selected = select_nac_reconstruction(dataset, assume_nac=request.assume_nac)
     source = read_reconstruction(selected.dataset)
-    limits = quality.check_input(source.acquisition, source.volume.geometry, model.card)
-    fitness = _require_fit(limits, request)
-    prepared = preprocess.prepare(source.volume, model.card)
-    looks = quality.check_typicality(source.volume, model.population, model.card)
-    fitness += _require_fit(looks, request)
-    output = prepared.with_voxels(model.predict(prepared.voxels))
-    agreement = quality.check_agreement(prepared, output, model.predict, model.card)
-    mumap = postprocess.to_attenuation_map(output, model.card, onto=source.volume.geometry)
-    plausibility = relax(quality.assess(mumap, source.volume, model.card), request.relax)
+    mumap, found = predict_map(source, model, partial(_require_fit, request=request))
+    findings = (*selected.findings, *relax(found, request.relax))
     energy_kev = source.acquisition.emission_energy_kev
     mumap = postprocess.to_energy(mumap, model.card, energy_kev)
-    findings = (*selected.findings, *fitness, *agreement, *plausibility)
     objects = {
         profile: write_attenuation_map(
             mumap, dataset, model.card, findings, provenance, energy_kev, profile=profile
@@ -116,7 +112,33 @@ def make_attenuation_map(
     return AttenuationMap(mumap, findings, objects)
 
 
-def _require_fit(limits: tuple[Finding, ...], request: Request) -> tuple[Finding, ...]:
+def predict_map(
+    source: Reconstruction, model: Model, heed: Callable[[Findings], Findings]
+) -> tuple[Volume, Findings]:
+    """The core of the line, which evaluations share: from counts to LACs, with every check.
+
+    Args:
+        source: The nAC reconstruction.
+        model: The network and what it expects and returns.
+        heed: What follows from the checks of the input, before the network is asked; may raise.
+
+    Returns:
+        The map in 1/cm at the model's energy on the grid of its source, and the findings.
+
+    Raises:
+        InputRejected: There is nothing to answer.
+    """
+    nac, card = source.volume, model.card
+    fitness = heed(quality.check_input(source.acquisition, nac.geometry, card))
+    prepared = preprocess.prepare(nac, card)
+    fitness += heed(quality.check_typicality(nac, model.population, card))
+    output = prepared.with_voxels(model.predict(prepared.voxels))
+    agreement = quality.check_agreement(prepared, output, model.predict, card)
+    mumap = postprocess.to_attenuation_map(output, card, onto=nac.geometry)
+    return mumap, (*fitness, *agreement, *quality.assess(mumap, nac, card))
+
+
+def _require_fit(limits: Findings, request: Request) -> Findings:
     """What the model's limits say of an input; one beyond them is not worth a map."""
     findings = relax(limits, request.relax)
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]

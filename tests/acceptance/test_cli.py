@@ -1,6 +1,7 @@
 """The command line, as scripts and administrators meet it: words, files and exit codes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -125,6 +126,32 @@ def test_models_are_listed_and_verified():
     assert run("models", "verify").returncode == 0
 
 
+def own_model(folder):
+    """A site's own model, which no settings know of."""
+    source = Path(__file__).parents[2] / "models" / "uniform-body-1.0"
+    model = folder / "exported" / "my-site-1.0"
+    shutil.copytree(source, model)
+    card = (source / "model.toml").read_text()
+    (model / "model.toml").write_text(card.replace('name = "uniform-body"', 'name = "my-site"'))
+    return model
+
+
+@pytest.mark.parametrize("named", ["my-site-1.0", "."])
+def test_a_model_is_verified_and_listed_where_it_lies(tmp_path, named):
+    place = own_model(tmp_path).parent / named
+    verified = run("models", "verify", place, "--json")
+    assert verified.returncode == 0, verified.stderr
+    assert [row["model"] for row in json.loads(verified.stdout)] == ["my-site-1.0"]
+    listed = run("models", "list", place, "--json")
+    assert [row["model"] for row in json.loads(listed.stdout)] == ["my-site-1.0"]
+
+
+def test_a_model_nobody_has_is_exit_code_2():
+    answer = run("models", "verify", "my-site-1.0")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("model-missing: ")
+
+
 def test_a_damaged_model_is_exit_code_2(tmp_path):
     source = load_settings(write_settings(tmp_path, 104)).node.models_dir / "uniform-body-1.0"
     model = tmp_path / "models" / "uniform-body-1.0"
@@ -215,11 +242,40 @@ class TestMap:
         assert not (tmp_path / "out").exists()
 
     def test_one_rejected_input_does_not_keep_the_others(self, tmp_path, source):
-        (source.parent / "notes.txt").write_text("no image")
+        (source.parent / "broken.dcm").write_text("no image")
         answer = run("map", source.parent, "-o", tmp_path / "out", "--assume-nac")
         assert answer.returncode == 3
         assert answer.stderr.startswith("unreadable: ")
         assert (tmp_path / "out" / "stress.mumap.dcm").exists()
+
+    def test_what_is_not_dicom_in_a_folder_is_only_counted(self, tmp_path, source):
+        (source.parent / "case.json").write_text("{}")
+        (source.parent / "labels.nii.gz").write_bytes(bytes.fromhex("1f8b0800") + bytes(200))
+        answer = run("map", source.parent, "-o", tmp_path / "out", "--assume-nac")
+        assert answer.returncode == 0, answer.stderr
+        assert "case.json" not in answer.stdout + answer.stderr
+        assert "1 made" in answer.stdout
+        assert "2 not-dicom" in answer.stdout
+
+    def test_the_same_file_named_is_rejected(self, tmp_path, source):
+        (source.parent / "case.json").write_text("{}")
+        answer = run("map", source.parent / "case.json", "-o", tmp_path / "out")
+        assert answer.returncode == 3
+        assert answer.stderr.startswith("unreadable: ")
+
+    def test_a_folder_of_other_files_is_a_mistake(self, tmp_path):
+        (tmp_path / "case.json").write_text("{}")
+        answer = run("map", tmp_path, "-o", tmp_path / "out")
+        assert answer.returncode == 2
+        assert answer.stderr.startswith("no-input: expected DICOM files in ")
+        assert "found 1 other" in answer.stderr
+
+    def test_a_model_may_be_a_folder_anywhere(self, tmp_path, source):
+        model = own_model(tmp_path)
+        answer = run("map", source, "-o", tmp_path / "out", "--assume-nac", "--model", model,
+                     "--json")  # fmt: skip
+        assert answer.returncode == 0, answer.stderr
+        assert json.loads(answer.stdout)[0]["model"] == "my-site-1.0"
 
     def test_a_file_that_does_not_exist_is_rejected(self, tmp_path):
         answer = run("map", tmp_path / "nowhere.dcm", "-o", tmp_path)
@@ -250,7 +306,7 @@ class TestMap:
     def test_a_folder_without_files_is_a_mistake(self, tmp_path):
         answer = run("map", tmp_path, "-o", tmp_path / "out")
         assert answer.returncode == 2
-        assert answer.stderr.startswith("no-input: expected files in ")
+        assert answer.stderr.startswith("no-input: expected DICOM files in ")
 
     def test_a_map_that_failed_its_checks_lies_under_held_alone(self, tmp_path):
         """Hardly any counts in the field of view: not the outline of a patient."""

@@ -20,7 +20,8 @@ def test_a_cohort_is_made_and_told(made):
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == f"{folder}: 1 cases of seed 11\n"
     assert "1 of 1 cases in 0:0" in answer.stderr
-    assert json.loads((folder / "manifest.json").read_text())["cases"] == ["case-00000"]
+    assert json.loads((folder / "manifest.json").read_text())["seed"] == 11
+    assert [case.name for case in folder.glob("case-*")] == ["case-00000"]
 
 
 def test_the_node_takes_the_reconstruction_of_a_case_for_a_camera_s(made, tmp_path):

@@ -26,7 +26,7 @@ from mumap_node.node.engine.database import (
 from mumap_node.node.engine.lease import open_lease, take_executor_id
 from mumap_node.node.engine.sweep import EXIT_STRANDED
 from mumap_node.node.jobs.states import JobState
-from mumap_node.node.model import HUNG_EXIT_CODE
+from mumap_node.node.watchdog import HUNG_EXIT_CODE
 from nodes import MakeSite, Site, kill, stop
 from peers import RecordingScp
 from waiting import wait_until

@@ -7,11 +7,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+import structlog
 
 import patients
 import phantoms
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.model_card import Mistake
+from mumap_node.node.model import open_model
 from mumap_node.pipeline import Model
 from mumap_node.service.evaluation import open_here
 from mumap_node.training.gate.looks import look_at
@@ -29,8 +31,15 @@ PROTOCOL = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def logs_of_others():
+    """What opens models for commands silences the logs of its process; other tests read them."""
+    yield
+    structlog.reset_defaults()
+
+
 def opened(models) -> Model:
-    return open_here(models, phantoms.BASELINE.name)
+    return open_model(models, phantoms.BASELINE.name, "cpu", threads=1).model
 
 
 def cohort_in(folder, protocol, cases=CASES):

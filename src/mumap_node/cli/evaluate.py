@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mumap_node.training.evaluation.evaluating import CaseSource, Rejected
     from mumap_node.training.evaluation.results import Document
 
-BASELINE = "uniform-body"
-
 ModelName = Annotated[str, typer.Option("--model", metavar="NAME", help="Name or folder.")]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Of the report.")]
 CohortFolder = Annotated[
@@ -71,15 +69,13 @@ def evaluate(
         problem = f"expected what the extra train installs, found no {error.name}"
         raise ConfigurationError("extra-missing", [problem]) from None
     from mumap_node.cli.progress import Progress
-    from mumap_node.service.evaluation import find_model
+    from mumap_node.service.evaluation import baseline, find_model
     from mumap_node.settings.loading import load_settings, settings_without_file
 
     settings = load_settings(config) if config else settings_without_file()
-    (card, open_model), (_, open_baseline) = (
-        find_model(name, settings) for name in (model, BASELINE)
-    )
+    card, open_model = find_model(model, settings)
     sources, rejected = _cases(cohort, pairs)
-    models = {MODEL: open_model, WATER: open_baseline}
+    models = {MODEL: open_model, WATER: baseline()}
     evaluation = Evaluation(
         sources=sources[:limit],
         rejected=rejected,
@@ -87,7 +83,12 @@ def evaluate(
         correct=correction,
         about=_about(card, cohort, mean_map_of),
     )
-    document = run(evaluation, output, jobs, Progress("cases").tell)
+    if evaluation.about["was_trained_on"]:
+        typer.echo(
+            f"{card.identity} was trained on the patients of {cohort}: its figures mean nothing",
+            err=True,
+        )
+    document = run(evaluation, output, jobs, lambda noun: Progress(noun).tell)
     if json:
         typer.echo(as_json(document))
     else:
@@ -123,8 +124,10 @@ def _about(card: "ModelCard", cohort: Path | None, mean_map_of: Path | None) -> 
         "intended use": card.intended_use,
         "emission energy": f"{card.output.emission_energy_kev:g} keV, {card.output.beam} beam",
     }
+    was_trained_on = False
     if cohort is not None:
         plan = Cohort.open(cohort).plan
+        was_trained_on = plan.seed in card.training_seeds
         anatomy = f"anatomy of {', '.join(plan.volumes)}" if plan.volumes else "drawn anatomy"
         facts["cohort"] = (
             f"{cohort.resolve().name}, seed {plan.seed}, {anatomy}, "
@@ -141,6 +144,7 @@ def _about(card: "ModelCard", cohort: Path | None, mean_map_of: Path | None) -> 
         "summary": card.summary,
         "data": "simulated patients" if cohort is not None else "a site's own examinations",
         "is_simulated": cohort is not None,
+        "was_trained_on": was_trained_on,
         "facts": facts,
     }
 

@@ -44,5 +44,5 @@ def export(
     written = write_model(Order(run, output, name, version, card, evaluation))
     typer.echo(
         f"{written.folder}: {written.bytes_of_network / 1e6:.1f} MB, within "
-        f"{written.difference:.1e} of torch; next: mumap-node models verify {written.card.identity}"
+        f"{written.difference:.1e} of torch; next: mumap-node models verify {written.folder}"
     )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files or folders.")]
 Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where maps go.")]
-Model = Annotated[str, typer.Option(metavar="NAME", help="Model; then FILE's routes do not count.")]
+Model = Annotated[
+    str, typer.Option(metavar="NAME", help="Name or folder; then FILE's routes do not count.")
+]
 Profile = Annotated[str, typer.Option(metavar="NAME", help="Output profile.")]
 AssumeNac = Annotated[bool, typer.Option("--assume-nac", help="Silent input is uncorrected.")]
 Relax = Annotated[
@@ -45,9 +47,11 @@ def map_files(
 
     With --model the options alone decide; without it the first matching route of FILE does, to
     which the options add, else the default model. A map that failed its checks is written below
-    DIR/held. Exit code 3 where any input was rejected or any map failed.
+    DIR/held. Exit code 3 where any input was rejected or any map failed. What is not DICOM in a
+    folder is only counted.
     """
-    from mumap_node.service.mapping import Mapper, Outcome, Wish, find_inputs
+    from mumap_node.service.inputs import find_inputs
+    from mumap_node.service.mapping import Mapper, Outcome, Wish
 
     quieten()
     settings = _settings(config, profile)
@@ -56,13 +60,16 @@ def map_files(
     for source in find_inputs(inputs):
         answer = mapper.answer(source)
         answers.append(answer)
+        if answer.outcome is Outcome.NOT_DICOM:
+            continue
         if not json:
             _tell(answer)
         if answer.outcome is not Outcome.MADE:
             typer.echo(f"{answer.reason}: {answer.sentence} [{answer.source}]", err=True)
-    if not answers:
+    if all(answer.outcome is Outcome.NOT_DICOM for answer in answers):
         folders = ", ".join(map(str, inputs))
-        raise ConfigurationError("no-input", [f"expected files in {folders}, found none"])
+        found = f"{len(answers)} other" if answers else "none"
+        raise ConfigurationError("no-input", [f"expected DICOM files in {folders}, found {found}"])
     outcomes = Counter(answer.outcome for answer in answers)
     if json:
         typer.echo(as_json(answers))

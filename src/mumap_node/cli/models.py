@@ -18,7 +18,16 @@ ModelsOf = Annotated[
     typer.Option("-c", "--config", metavar="FILE", help="Settings file; for its models_dir."),
 ]
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[MODEL]...", help="Models; all where left out.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[MODEL]...", help="Names, folders of a model or of models; all where left out."
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DIR]", help="Of a model or of models; models_dir where left out.", exists=True
+    ),
 ]
 
 
@@ -30,11 +39,11 @@ def build_app() -> typer.Typer:
     return app
 
 
-def list_models(config: ModelsOf = None, json: AsJson = False) -> None:
+def list_models(folder: Folder = None, config: ModelsOf = None, json: AsJson = False) -> None:
     """List the models, and what each was made for."""
     from mumap_node.service.models import describe_models
 
-    models = describe_models(_settings(config))
+    models = describe_models(_settings(config), folder)
     typer.echo(as_json(models) if json else as_table(models))
 
 

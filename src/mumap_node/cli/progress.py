@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 
 import typer
 
@@ -10,25 +11,31 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress:
-    """Tells how many of how many are done, and when the rest will be.
+    """Tells how many of how many are done, and when the rest will be; its clock starts at once.
 
     Attributes:
         noun: What is counted, in the plural.
     """
 
-    def __init__(self, noun: str) -> None:
+    def __init__(self, noun: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.noun = noun
+        self._clock = clock
         self._is_watched = sys.stderr.isatty()
-        self._began = self._told = time.monotonic()
-        self._before: int | None = None
+        self._began = self._told = clock()
+        self._ready: int | None = None
 
     def tell(self, done: int, total: int) -> None:
-        """Say how far it is; those done at the first call say nothing about the speed."""
-        now = time.monotonic()
-        if self._before is None:
-            self._before, self._began = done, now
-        made, is_last = done - self._before, done == total
-        if not (self._is_watched or is_last or now - self._told >= SECONDS_BETWEEN_LINES):
+        """Say how far it is.
+
+        Several that are done at the first call were ready before, and say nothing about the
+        speed; a single one was made since the clock started.
+        """
+        now = self._clock()
+        if self._ready is None:
+            self._ready = done if done > 1 else 0
+        made, is_last = done - self._ready, done == total
+        is_due = not done or is_last or now - self._told >= SECONDS_BETWEEN_LINES
+        if not (self._is_watched or is_due):
             return
         self._told = now
         line = f"{done} of {total} {self.noun}"

@@ -36,7 +36,7 @@ def simulate(
 ) -> None:
     """Make simulated patients with their true attenuation maps, as NM DICOM.
 
-    The same seed gives the same files on any machine, whatever the number of processes. A run
+    The same seed gives the same files, whatever the number of processes. A run
     that was interrupted goes on where it stopped; another seed needs another folder.
     """
     from mumap_node.training.simulation.making import make_cohort

@@ -21,6 +21,10 @@ Pairs = Annotated[
     list[Path] | None,
     typer.Option("--pairs", metavar="DIR", help="DICOM folders with nAC series and maps or CTs."),
 ]
+CtDescription = Annotated[
+    str,
+    typer.Option(metavar="TEXT", help="Of several CTs, that whose Series Description holds it."),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Times to see every case.")]
 Hours = Annotated[
     float | None, typer.Option(min=0.001, metavar="H", help="Learn for so long, not for epochs.")
@@ -52,14 +56,20 @@ CacheFolder = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where RUN stopped, as it was set.")]
 
 
+GOES_ON_WITH = frozenset(("run", "epochs", "hours", "device", "threads", "jobs", "cache", "resume"))
+"""Options that `--resume` allows: how long to learn, and what changes nothing but the time."""
+
+
 def train(
+    context: typer.Context,
     run: Run,
     cohort: Cohorts = None,
     pairs: Pairs = None,
+    ct_description: CtDescription = "",
     epochs: Epochs = None,
     hours: Hours = None,
     spacing: Spacing = 6.6,
-    shape: Shape = (64, 64, 64),
+    shape: Shape = (64, 80, 80),
     transform: Transform = "sqrt",
     batch: Batch = 2,
     learning_rate: LearningRate = 1e-3,
@@ -89,11 +99,13 @@ def train(
 
     plan: Plan
     if resume:
+        _require_as_it_was_set(context)
         plan = extended(read_plan(run), epochs, hours)
     else:
         given: dict[str, Any] = {
             "cohorts": cohort or (),
             "pairs": pairs or (),
+            "ct_description": ct_description,
             "input": {
                 "spacing_mm": (spacing,) * 3,
                 "shape": shape,
@@ -119,6 +131,19 @@ def train(
         f"{run}: {last.epoch} epochs, {last.step} steps, best validation NMAE "
         f"{session.lowest:.4f}; next: mumap-node export {run}"
     )
+
+
+def _require_as_it_was_set(context: typer.Context) -> None:
+    """Refuse options that a run that goes on would not heed."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    named = [
+        f"--{name.replace('_', '-')}"
+        for name, source in sources.items()
+        if source and source.name == "COMMANDLINE" and name not in GOES_ON_WITH
+    ]
+    if named:
+        problem = f"expected none of {', '.join(sorted(named))} with --resume: a run stays as set"
+        raise ConfigurationError("training-settings", [problem])
 
 
 def _tell_doubtful(doubtful: "list[Doubtful]") -> None:

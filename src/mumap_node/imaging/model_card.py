@@ -225,7 +225,11 @@ class Golden(Table):
 
 
 class ModelCard(Table):
-    """What a network expects and returns, who it is for, and its checksum."""
+    """What a network expects and returns, who it is for, and its checksum.
+
+    Attributes:
+        training_seeds: Of the simulated cohorts it learned from; no cohort of these can test it.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     version: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)*$")]
@@ -233,6 +237,7 @@ class ModelCard(Table):
     summary: str
     intended_use: str
     training_population: str
+    training_seeds: tuple[int, ...] = ()
     input: Input
     output: Output
     limits: Limits

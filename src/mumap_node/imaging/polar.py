@@ -4,7 +4,7 @@ Names, numbers and angles of the segments: Cerqueira 2002, doi 10.1161/hc0402.10
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,16 @@ Values = NDArray[np.float64]
 RINGS, ANGLES = 24, 72
 """Samples from apex to base, six a level of segments, and around the axis, one every 5 degrees."""
 
+APEX_CAP = 0.25
+"""Thickness of the wall that closes the apex, relative to the epicardial radius: some 8 mm, as a
+mean over the beat. It is segment 17."""
+
 WALL = (0.4, 1.05)
 """Where along a ray the wall is looked for, relative to the epicardial radius: beyond the blood,
 and not outside, where liver and gut lie."""
+
+WALL_MIDDLE = 0.85
+"""Half way through a wall of 0.3 radii, relative to the epicardial radius."""
 
 RAY_STEP_MM = 1.5
 """Between samples along a ray; well below the voxels of SPECT."""
@@ -70,6 +77,11 @@ class LeftVentricle:
             )
 
     @property
+    def cavity_mm(self) -> float:
+        """Length of the cavity, from the plane of the base."""
+        return self.length_mm - APEX_CAP * self.radius_mm
+
+    @property
     def anterior(self) -> Matrix:
         """Unit vector across the axis to the anterior wall: what points to the head.
 
@@ -101,19 +113,16 @@ class PolarMap:
     """What the wall of a left ventricle takes up, from apex to base and around.
 
     Attributes:
-        values: float64, (ring, angle), in the unit of the volume. Rings lie evenly along the
-            wall, the first at the apex, the last at the base. Angles lie evenly too, the first
-            half a step from anterior, growing over lateral, inferior and septal.
+        values: float64, (ring, angle), in the unit of the volume. The first ring is at the apex,
+            the last at the base. The apex, the apical, the mid and the basal segments have a
+            quarter of the rings each, as polar maps are drawn, evenly along the axis. Angles lie
+            evenly, the first half a step from anterior, over lateral, inferior and septal.
     """
 
     values: Values
 
     def segments(self) -> Values:
-        """Mean of each of the 17 segments, segment 1 first.
-
-        The apex, the apical, the mid and the basal segments take a quarter of the rings each, as
-        polar maps are drawn.
-        """
+        """Mean of each of the 17 segments, segment 1 first."""
         labels = segment_labels(*self.values.shape)
         return np.array([self.values[labels == number].mean() for number in range(1, 18)])
 
@@ -152,36 +161,48 @@ def polar_map(
     return PolarMap(samples.max(axis=-1) if along_ray == "maximum" else samples.mean(axis=-1))
 
 
+def segment_of(thirds: NDArray[Any], angle_deg: NDArray[Any]) -> NDArray[np.uint8]:
+    """AHA segment, 1 to 17, at places of the wall (Cerqueira 2002).
+
+    Args:
+        thirds: Place along the axis in thirds of the cavity: 0 the base, 3 the cavity's end, beyond
+            which lies the apex. What lies before the base belongs to it.
+        angle_deg: Around the axis: 0 anterior, 90 lateral, 180 inferior, 270 septal.
+    """
+    sixth = np.floor((angle_deg + 30) / 60).astype(int) % 6
+    quarter = np.floor((angle_deg + 45) / 90).astype(int) % 4
+    basal = np.array((1, 6, 5, 4, 3, 2), np.uint8)[sixth]
+    apical = np.array((13, 16, 15, 14), np.uint8)[quarter]
+    ring = np.where(thirds < 1, basal, np.where(thirds < 2, basal + np.uint8(6), apical))
+    return np.where(thirds < 3, ring, np.uint8(17))
+
+
 def segment_labels(rings: int = RINGS, angles: int = ANGLES) -> NDArray[np.uint8]:
     """The segment, 1 to 17, of every value of a polar map."""
-    level = 4 * np.arange(rings) // rings  # 0 apex, 1 apical, 2 mid, 3 basal
-    degrees = (np.arange(angles) + 0.5) * 360 / angles
-    sixth = ((degrees + 30) // 60).astype(int) % 6  # from anterior over lateral
-    quarter = ((degrees + 45) // 90).astype(int) % 4
-    around = np.array(
-        [
-            np.full(angles, 17),
-            np.array((13, 16, 15, 14))[quarter],
-            np.array((7, 12, 11, 10, 9, 8))[sixth],
-            np.array((1, 6, 5, 4, 3, 2))[sixth],
-        ]
-    )
-    return around[level].astype(np.uint8)
+    return segment_of(_thirds(rings)[:, None], (np.arange(angles) + 0.5) * 360 / angles)
+
+
+def _thirds(rings: int) -> Values:
+    """Place of each ring as ``segment_of`` has it; from 3 to 4 they cross the apex."""
+    return 4 - 4 * (np.arange(rings) + 0.5) / rings
 
 
 def _rays_mm(heart: LeftVentricle, rings: int, angles: int) -> Matrix:
-    """LPS positions of all samples: (ring, angle, along the ray, 3)."""
+    """LPS positions of all samples: (ring, angle, along the ray, 3).
+
+    The middle of the wall lies where the ring says; so the rays of the half sphere are tilted.
+    """
     axis, radius = np.array(heart.axis), heart.radius_mm
-    quarter_circle_mm = np.pi / 2 * radius
-    wall_mm = quarter_circle_mm + heart.length_mm - radius
-    from_apex_mm = (np.arange(rings) + 0.5) / rings * wall_mm
-    tilt = np.minimum(from_apex_mm / radius, np.pi / 2)[:, None, None]  # against the axis
-    towards_base_mm = np.maximum(from_apex_mm - quarter_circle_mm, 0)[:, None]
-    sphere_mm = np.array(heart.centre_mm) + (heart.length_mm / 2 - radius) * axis
-    start_mm = sphere_mm - towards_base_mm * axis  # (ring, 3)
+    cylinder_mm = heart.length_mm - radius
+    tip_mm = cylinder_mm + WALL_MIDDLE * radius
+    along_mm = np.interp(_thirds(rings), (0, 3, 4), (0, heart.cavity_mm, tip_mm))
+    base_mm = np.array(heart.centre_mm) - heart.length_mm / 2 * axis
+    start_mm = base_mm + np.minimum(along_mm, cylinder_mm)[:, None] * axis  # (ring, 3)
+    towards_apex = np.maximum(along_mm - cylinder_mm, 0) / (WALL_MIDDLE * radius)
+    outwards = np.sqrt(1 - towards_apex**2)[:, None, None]
     around = 2 * np.pi * (np.arange(angles)[:, None] + 0.5) / angles
     across = np.cos(around) * heart.anterior + np.sin(around) * heart.lateral  # (angle, 3)
-    direction = np.cos(tilt) * axis + np.sin(tilt) * across  # (ring, angle, 3)
+    direction = towards_apex[:, None, None] * axis + outwards * across  # (ring, angle, 3)
     first, last = (share * radius for share in WALL)
     distance_mm = np.linspace(first, last, max(round((last - first) / RAY_STEP_MM), 2))
     rays: Matrix = start_mm[:, None, None] + distance_mm[:, None] * direction[:, :, None]

@@ -133,7 +133,7 @@ def assess(mumap: Volume, nac: Volume, card: ModelCard) -> tuple[Finding, ...]:
         *basic,
         *_values(lac, body, limits),
         *_body(body, grid.spacing_mm, limits),
-        *_against_emission(lac, body, counts, grid.spacing_mm, limits),
+        *_against_emission(lac, body, counts, grid.spacing_mm, card),
         *_lungs(lac, body, grid.spacing_mm, limits.lungs),
     )
 
@@ -254,9 +254,14 @@ def _body(body: Mask, spacing_mm: Spacing, limits: Plausibility) -> Iterator[Fin
 
 
 def _against_emission(
-    lac: Voxels, body: Mask, counts: Voxels, spacing_mm: Spacing, limits: Plausibility
+    lac: Voxels, body: Mask, counts: Voxels, spacing_mm: Spacing, card: ModelCard
 ) -> Iterator[Finding]:
-    yield _truncation(body, counts, spacing_mm, limits.border_contact_share)
+    limits = card.plausibility
+    edge = regions.edge_of_field(counts)
+    if card.input.shape is not None:
+        voxel_mm = np.array(card.input.spacing_mm or spacing_mm)
+        edge = edge | regions.edge_of_box(counts.shape, spacing_mm, voxel_mm * card.input.shape)
+    yield _truncation(body, edge, spacing_mm, limits.border_contact_share)
     hot_spot = regions.hot_spot(counts)
     share = regions.share(~regions.soft_tissue(lac), of=hot_spot)
     limit = limits.hot_spot_outside_share
@@ -265,10 +270,10 @@ def _against_emission(
     yield at_least("outline", dice, limits.outline_dice.warn, limits.outline_dice.fail, "")
 
 
-def _truncation(body: Mask, counts: Voxels, spacing_mm: Spacing, limit: WarnFail) -> Finding:
+def _truncation(body: Mask, edge: Mask, spacing_mm: Spacing, limit: WarnFail) -> Finding:
     """Any contact on the patient's left warns: there the heart's photons pass."""
     outline = regions.outline(body)
-    contact = outline & regions.edge_of_field(counts)
+    contact = outline & edge
     on_the_left = np.count_nonzero(contact & regions.left_lateral(body, spacing_mm))
     finding = at_most("truncation", regions.share(contact, of=outline), limit.warn, limit.fail, "%")
     is_only_left = on_the_left > 0 and finding.verdict is Verdict.PASS

@@ -127,6 +127,15 @@ def edge_of_field(counts: Voxels) -> Mask:
     return edge[:, 2:-2, 2:-2]
 
 
+def edge_of_box(shape: tuple[int, ...], spacing_mm: Spacing, box_mm: NDArray[np.float64]) -> Mask:
+    """Voxels at, or beyond, the in-plane border of a box round the middle of a volume."""
+    rows, columns = (
+        np.abs(np.arange(size) - (size - 1) / 2) * step > box / 2 - step
+        for size, step, box in zip(shape[1:], spacing_mm[1:], box_mm[1:], strict=True)
+    )
+    return np.broadcast_to(rows[:, None] | columns, shape)
+
+
 def _rolled_out(padded: Mask) -> Any:
     """All slices below each other as one image, kept apart by their padding.
 

@@ -39,24 +39,30 @@ def upright(geometry: Geometry) -> Geometry:
     return Geometry((slices, rows, columns), affine, geometry.frame_of_reference_uid)
 
 
-def onto(volume: Volume, geometry: Geometry, *, outside: float = 0.0) -> Volume:
+def onto(
+    volume: Volume, geometry: Geometry, *, outside: float = 0.0, is_smooth: bool = False
+) -> Volume:
     """Sample a volume on another grid of the same patient coordinates.
 
     Where every voxel centre of ``geometry`` falls on one of the volume, voxels are copied bit by
-    bit, whatever the orders and directions of the axes. Otherwise they are interpolated
-    linearly, after smoothing along axes that become coarser so that counts do not alias.
+    bit, whatever the orders and directions of the axes. Otherwise they are interpolated, after
+    smoothing along axes that become coarser so that counts do not alias.
 
     Args:
         volume: What to sample.
         geometry: Where; its Frame of Reference UID is taken over.
         outside: Value where ``volume`` has no voxels (more than half a voxel beyond its centres).
+        is_smooth: Interpolate with cubic B-splines, held within the range of the values, as
+            suits what has no noise; else linearly.
     """
     index_map = np.linalg.inv(volume.geometry.affine) @ geometry.affine
     nearest = np.rint(index_map)
     if _is_same_grid(index_map, nearest, geometry.shape):
         voxels = _copy(volume.voxels, nearest.astype(int), geometry.shape, outside)
     else:
-        voxels = _interpolate(volume.voxels, index_map, geometry.shape, outside)
+        voxels = _interpolate(
+            volume.voxels, index_map, geometry.shape, outside, is_smooth=is_smooth
+        )
     return Volume(voxels, geometry, volume.quantity)
 
 
@@ -84,7 +90,12 @@ def _copy(
 
 
 def _interpolate(
-    voxels: Voxels, index_map: Matrix, shape: tuple[int, int, int], outside: float
+    voxels: Voxels,
+    index_map: Matrix,
+    shape: tuple[int, int, int],
+    outside: float,
+    *,
+    is_smooth: bool,
 ) -> Voxels:
     """Resample in index space: SimpleITK sees unit grids, so no direction is beyond it."""
     image = _smooth(sitk.GetImageFromArray(voxels), np.linalg.norm(index_map[:3, :3], axis=1))
@@ -93,10 +104,13 @@ def _interpolate(
         index_map[2::-1, 3].tolist(),
     )
     resampled = sitk.Resample(
-        image, shape[::-1], transform, sitk.sitkLinear, (0, 0, 0), (1, 1, 1),
-        np.eye(3).ravel().tolist(), outside, sitk.sitkFloat32,
+        image, shape[::-1], transform, sitk.sitkBSpline if is_smooth else sitk.sitkLinear,
+        (0, 0, 0), (1, 1, 1), np.eye(3).ravel().tolist(), outside, sitk.sitkFloat32,
     )  # fmt: skip
     result: Voxels = sitk.GetArrayFromImage(resampled)
+    if is_smooth:  # splines swing over at edges
+        lowest, highest = min(voxels.min(), outside), max(voxels.max(), outside)
+        np.clip(result, lowest, highest, out=result)
     return result
 
 

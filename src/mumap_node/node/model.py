@@ -1,11 +1,7 @@
 """Models on disk, and the runtime that runs them: nothing is used that was not verified first."""
 
 import hashlib
-import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +16,7 @@ from mumap_node.imaging import typicality
 from mumap_node.imaging.model_card import ModelCard, parse_model_card
 from mumap_node.imaging.typicality import Population
 from mumap_node.imaging.volume import Voxels
+from mumap_node.node.watchdog import watchdog
 from mumap_node.pipeline import Model, Predict
 
 DEFAULT_MODEL = "uniform-body-1.0"
@@ -27,9 +24,6 @@ DEFAULT_MODEL = "uniform-body-1.0"
 Device = Literal["auto", "cpu", "cuda"]
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-
-HUNG_EXIT_CODE = 70
-"""EX_SOFTWARE of sysexits.h: the process ended itself because a call hung."""
 
 LIMIT_SECONDS = 600.0
 """A network that has not answered by then never will; the slowest takes seconds."""
@@ -187,28 +181,6 @@ def open_model(
     runtime = f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}"
     structlog.get_logger().info("model.opened", model=card.identity, device=device, runtime=runtime)
     return LoadedModel(Model(card, predict, population), runtime)
-
-
-@contextmanager
-def watchdog(limit_seconds: float, end: Callable[[float], None] | None = None) -> Iterator[None]:
-    """End the process when the block takes longer than the limit.
-
-    A call that hangs inside native code cannot be interrupted, only left: the engine gives the
-    job to the process started next.
-    """
-    timer = threading.Timer(limit_seconds, end or end_process, [limit_seconds])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def end_process(limit_seconds: float) -> None:
-    """Say why, and leave at once: no clean-up, which could hang as well."""
-    structlog.get_logger().critical("inference.hung", seconds=limit_seconds)
-    os._exit(HUNG_EXIT_CODE)
 
 
 def _name_and_version(identity: re.Match[str]) -> tuple[str, list[int]]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mumap_node import logs
 from mumap_node.imaging.model_card import ModelCard
-from mumap_node.node.model import ModelStore, open_model
+from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model
 from mumap_node.pipeline import Model
-from mumap_node.settings.tables import Settings
+from mumap_node.service.models import find_one
+from mumap_node.settings.tables import Settings, default_models_dir
 
 
 def find_model(named: str, settings: Settings) -> tuple[ModelCard, "partial[Model]"]:
@@ -22,13 +23,14 @@ def find_model(named: str, settings: Settings) -> tuple[ModelCard, "partial[Mode
     Raises:
         ConfigurationError: There is no such model, or its card is wrong.
     """
-    folder = Path(named)
-    if (folder / "model.toml").is_file():
-        models_dir, name = folder.resolve().parent, folder.resolve().name
-    else:
-        models_dir, name = settings.node.models_dir, named
-    card = ModelStore(models_dir).load_card(name)
-    return card, partial(open_here, models_dir, card.identity)
+    place = find_one(named, settings.node.models_dir)
+    card = ModelStore(place.models_dir).load_card(place.identity)
+    return card, partial(open_here, place.models_dir, place.identity)
+
+
+def baseline() -> "partial[Model]":
+    """What opens the baseline that came with the package; a site's own folder may lack it."""
+    return partial(open_here, default_models_dir(), DEFAULT_MODEL)
 
 
 def open_here(models_dir: Path, identity: str) -> Model:

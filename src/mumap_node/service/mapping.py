@@ -1,6 +1,6 @@
 """`map`: the line on files, without network, spool or engine."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,17 +11,18 @@ from pydicom import Dataset
 
 from mumap_node import __version__
 from mumap_node.dicom.elements import text
-from mumap_node.dicom.files import read_dataset, to_bytes
+from mumap_node.dicom.files import to_bytes
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.selection import is_own_map
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict
-from mumap_node.node.model import DEFAULT_MODEL, LoadedModel, ModelStore, open_model
+from mumap_node.node.model import DEFAULT_MODEL, LoadedModel
 from mumap_node.node.routing import Route, first_match
 from mumap_node.node.spool.files import write_durably
 from mumap_node.node.worker.making import HELD, settings_text
 from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
-from mumap_node.service import building
+from mumap_node.service import building, inputs
+from mumap_node.service.models import Place, find_one, open_place
 from mumap_node.settings.tables import Settings
 
 
@@ -32,6 +33,7 @@ class Outcome(StrEnum):
     FAILED_CHECKS = "failed-checks"  #: the map lies under held/, for a person to see
     REJECTED = "rejected"  #: it cannot be answered
     IGNORED = "ignored"  #: a route says so, or it is a map of ours
+    NOT_DICOM = "not-dicom"  #: another file in a folder that was named
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Wish:
     """What a person asks for on the command line.
 
     Attributes:
-        model: Name or identity; empty lets the routes decide.
+        model: Name, identity or folder; empty lets the routes decide.
         profile: Output profile; empty for those of the route's destinations.
         assume_nac: The person's word that silent input is uncorrected.
         relax: Limits lowered from fail to warn.
@@ -76,19 +78,6 @@ class Answer:
     findings: tuple[Finding, ...] = field(default=(), repr=False)
 
 
-def find_inputs(named: Iterable[Path]) -> Iterator[Path]:
-    """Every file that is named, or lies in a folder that is.
-
-    Of folders, hidden files and the directory of a DICOM medium (PS3.10 8.6) are left out.
-    """
-    for path in named:
-        if path.is_dir():
-            found = (p for p in path.rglob("*") if p.is_file() and p.name != "DICOMDIR")
-            yield from sorted(p for p in found if not _is_hidden(p.relative_to(path)))
-        else:
-            yield path
-
-
 class Mapper:
     """Answers files, one after the other."""
 
@@ -96,18 +85,18 @@ class Mapper:
         """Prepare; ``output`` is created when the first map is written."""
         self._settings, self._wish, self._output = settings, wish, output
         self._routes = () if wish.model else building.routes(settings)
-        self._models: dict[str, LoadedModel] = {}
+        self._models: dict[Place, LoadedModel] = {}
         self._names: set[str] = set()
 
-    def answer(self, source: Path) -> Answer:
+    def answer(self, given: inputs.Input) -> Answer:
         """Read one file, make its map and write it.
 
         Raises:
             ConfigurationError: The model cannot be used, or the map cannot be written.
         """
-        route = None
+        source, route = given.path, None
         try:
-            dataset = _read(source)
+            dataset = inputs.read(source)
             if is_own_map(dataset):
                 reason = "own-map"
                 return Answer(source, Outcome.IGNORED, reason, "it is a map of this software")
@@ -119,7 +108,11 @@ class Mapper:
             return self._make(source, dataset, route)
         except InputRejected as error:
             name = route.name if route else ""
-            return Answer(source, Outcome.REJECTED, error.reason, error.sentence, name)
+            is_other = error.reason == "unreadable" and not (
+                given.is_named or inputs.may_be_dicom(source)
+            )
+            outcome = Outcome.NOT_DICOM if is_other else Outcome.REJECTED
+            return Answer(source, outcome, error.reason, error.sentence, name)
 
     def _make(self, source: Path, dataset: Dataset, route: Route | None) -> Answer:
         loaded = self._model(self._wish.model or (route.model if route else ""))
@@ -140,13 +133,10 @@ class Mapper:
         )
 
     def _model(self, name: str) -> LoadedModel:
-        folder = self._settings.node.models_dir
-        identity = ModelStore(folder).resolve(name or DEFAULT_MODEL)
-        if identity not in self._models:
-            threads = building.inference_threads(self._settings)
-            device = self._settings.inference.device
-            self._models[identity] = open_model(folder, identity, device, threads)
-        return self._models[identity]
+        place = find_one(name or DEFAULT_MODEL, self._settings.node.models_dir)
+        if place not in self._models:
+            self._models[place] = open_place(place, self._settings)
+        return self._models[place]
 
     def _profiles(self, route: Route | None) -> tuple[str, ...]:
         if self._wish.profile:
@@ -190,14 +180,6 @@ class Mapper:
         return name
 
 
-def _read(source: Path) -> Dataset:
-    try:
-        with source.open("rb") as file:
-            return read_dataset(file)
-    except OSError as error:
-        raise InputRejected("unreadable", f"the file cannot be read: {error.strerror}") from None
-
-
 def _calling_ae_title(dataset: Dataset) -> str:
     """Who sent a file that a node received; empty for others."""
     return text(dataset.file_meta, "SourceApplicationEntityTitle")
@@ -210,7 +192,3 @@ def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Requ
         relax=wish.relax | (route.relax if route else frozenset()),
         profiles=profiles,
     )
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

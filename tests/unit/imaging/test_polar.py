@@ -10,6 +10,7 @@ from mumap_node.imaging.polar import (
     PolarMap,
     polar_map,
     segment_labels,
+    segment_of,
 )
 from mumap_node.imaging.resampling import UPRIGHT
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
@@ -146,6 +147,26 @@ def test_the_segments_are_those_of_the_standard():
     assert [labels[ring, 54] for ring in (6, 12, 18)] == [14, 8, 2]  # just beyond septal
     assert sorted(set(labels.ravel())) == list(range(1, 18))
     assert len(SEGMENT_NAMES) == 17
+
+
+def test_segments_are_thirds_of_the_cavity_and_what_closes_it():
+    thirds = np.array((-0.5, 0.0, 0.99, 1.01, 1.99, 2.01, 2.99, 3.01, 5.0))
+
+    assert segment_of(thirds, np.zeros(9)).tolist() == [1, 1, 1, 7, 7, 13, 13, 17, 17]
+    assert segment_of(np.zeros(4), np.array((-31, -29, 29, 31))).tolist() == [2, 1, 1, 6]
+    assert segment_of(np.full(4, 2), np.array((-46, -44, 44, 406))).tolist() == [14, 13, 13, 16]
+    assert HEART.cavity_mm == pytest.approx(84 - 8)
+
+
+def test_a_wall_that_changes_at_a_third_of_the_cavity_changes_between_the_levels():
+    geometry = grid(2.0)
+    along = in_heart_mm(geometry)[0]
+    for third, last_ring in ((1, 17), (2, 11)):
+        beyond = activity(shell(geometry) * (along > third / 3 * HEART.cavity_mm), geometry)
+        rings = polar_map(beyond, HEART, along_ray="mean").values.mean(axis=1)
+        half = rings.max() / 2
+
+        assert rings[last_ring - 1] > half > rings[last_ring + 2]
 
 
 def test_a_map_in_percent_of_its_maximum():

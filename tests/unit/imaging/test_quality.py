@@ -9,7 +9,7 @@ import phantoms
 from mumap_node.imaging import quality, resampling
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.findings import Relaxable, Verdict, relax, worst
-from mumap_node.imaging.model_card import Lungs
+from mumap_node.imaging.model_card import Input, Lungs
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 from mumap_node.training.torso import analytic_torso
 
@@ -258,6 +258,27 @@ def test_a_body_cut_off_at_the_border_is_found(torso, columns, verdict):
     nac = Volume(torso.emission.voxels[:, :, columns].copy(), cut, Quantity.COUNTS)
 
     assert verdicts(quality.assess(mumap, nac, CARD))["truncation"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm", "verdict"),
+    [
+        ((64, 64, 64), None, "pass"),
+        ((48, 32, 72), (13.2, 13.2, 6.6), "pass"),
+        ((48, 64, 34), None, "fail"),
+        ((24, 32, 17), (13.2, 13.2, 13.2), "fail"),
+    ],
+)
+def test_a_body_wider_than_what_the_model_sees_is_found(torso, shape, spacing_mm, verdict):
+    """The camera saw all of it; the model's grid, and so the map, ends in it."""
+    lac = torso.lac.voxels.copy()
+    if verdict == "fail":
+        lac[:, :, :15] = lac[:, :, 49:] = 0
+    card = CARD.model_copy(update={"input": Input(shape=shape, spacing_mm=spacing_mm)})
+
+    findings = quality.assess(torso.lac.with_voxels(lac), torso.emission, card)
+
+    assert verdicts(findings)["truncation"] == verdict
 
 
 def test_a_cut_on_the_left_warns_however_small(torso):

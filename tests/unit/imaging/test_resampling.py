@@ -112,3 +112,38 @@ def test_beyond_the_volume_lies_what_was_asked_for():
     assert result.voxels[0, 0, 0] == -5
     assert result.voxels[4, 4, 4] == 1
     assert result.quantity is Quantity.COUNTS
+
+
+def between_its_voxels(shape=(16, 16, 16)) -> Geometry:
+    """The grid of ``phantoms.volume`` moved by half a voxel, and a voxel shorter all round."""
+    return Geometry(shape, phantoms.affine(np.eye(3)[::-1], 4.0, 6.0), "1.2.3")
+
+
+def test_splines_find_what_lies_between_the_voxels_of_a_smooth_volume():
+    source = phantoms.volume(np.zeros((19, 19, 19)))
+    blob = phantoms.blob(source.geometry, np.full(3, 35.0), fwhm_mm=15.0)
+    between = between_its_voxels()
+    truth = phantoms.blob(between, np.full(3, 35.0), fwhm_mm=15.0).voxels
+
+    linear = np.abs(resampling.onto(blob, between).voxels - truth).max()
+    smooth = np.abs(resampling.onto(blob, between, is_smooth=True).voxels - truth).max()
+
+    assert smooth < 0.1 * linear
+
+
+def test_splines_do_not_swing_over_an_edge():
+    voxels = np.zeros((19, 19, 19))
+    voxels[:, :, 9:] = 0.15
+
+    found = resampling.onto(phantoms.volume(voxels), between_its_voxels(), is_smooth=True).voxels
+
+    assert found.min() == 0
+    assert found.max() == np.float32(0.15)
+
+
+def test_splines_copy_where_the_grids_are_one():
+    source = numbered(phantoms.volume(np.zeros((5, 6, 7))).geometry)
+
+    found = resampling.onto(source, resampling.upright(source.geometry), is_smooth=True)
+
+    assert np.array_equal(found.voxels, source.voxels)

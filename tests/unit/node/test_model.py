@@ -13,7 +13,8 @@ import phantoms
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging import preprocess, quality
 from mumap_node.imaging.volume import Quantity
-from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model, watchdog
+from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model
+from mumap_node.node.watchdog import watchdog
 from mumap_node.training.torso import analytic_torso
 
 
@@ -309,7 +310,7 @@ def test_cuda_gives_the_golden_output():
 def test_a_hung_call_ends_the_process():
     code = (
         "import threading\n"
-        "from mumap_node.node.model import watchdog\n"
+        "from mumap_node.node.watchdog import watchdog\n"
         "with watchdog(0.05):\n"
         "    threading.Event().wait(60)\n"
     )

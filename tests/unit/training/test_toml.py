@@ -1,15 +1,18 @@
 """What is written as TOML is read back as it was."""
 
 import tomllib
+from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mumap_node.errors import ConfigurationError
 from mumap_node.training.toml import to_toml
 
-KEYS = st.text("abcdefghijklmnop_", min_size=1, max_size=8)
+KEYS = st.text(st.characters(codec="utf-8"), max_size=8)
 VALUES = (
-    st.text(st.characters(codec="utf-8", exclude_characters="\x7f"))
+    st.text(st.characters(codec="utf-8"))
     | st.integers(-(2**62), 2**62)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.booleans()
@@ -28,3 +31,14 @@ def test_what_is_written_is_read_back(content):
 
 def test_what_is_none_is_left_out():
     assert tomllib.loads(to_toml({"a": None, "b": {"c": None}})) == {"b": {}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), 2**63, [None], [{"b": 1}], date(2000, 1, 1), b"bytes"],
+    ids=str,
+)
+def test_what_cannot_be_written_is_refused(value):
+    with pytest.raises(ConfigurationError, match=r"limits\.a: expected") as error:
+        to_toml({"limits": {"a": value}})
+    assert error.value.reason == "model-card"

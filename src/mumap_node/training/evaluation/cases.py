@@ -15,12 +15,20 @@ from mumap_node.training.evaluation.evaluating import CaseSource, Rejected
 from mumap_node.training.evaluation.studies import Case
 from mumap_node.training.pairs import sources
 from mumap_node.training.pairs.sources import PairSource
+from mumap_node.training.simulation.anatomy import Tissue
 from mumap_node.training.simulation.camera import Camera
 from mumap_node.training.simulation.cohort import CohortCase
 
 BMI_LIMITS = (25.0, 30.0, 35.0)
 COUNT_LIMITS_MILLION = (3.0, 6.0, 10.0, 15.0)
 """Between the classes of the subgroups; 3 and 15 million are the ends of the core stratum."""
+
+TISSUES = {
+    "lung": (Tissue.LUNG, Tissue.LUNG_VESSEL),
+    "bone": (Tissue.SPONGY_BONE, Tissue.CORTICAL_BONE, Tissue.RIB),
+}
+"""Whose bias is told by the labels: in a smoothed map the rim of gas attenuates like lung, that of
+a device like bone."""
 
 VALVE_PLANE_MM = 10.0
 """How far the simulated base lies towards the apex on the average of the heart beat; beyond it a
@@ -73,13 +81,14 @@ def load_simulated(source: PairSource) -> Case:
         InputRejected: A file cannot be read.
     """
     pair, simulated = source.load(), CohortCase(source.nac.parent)
-    facts = simulated.facts()
+    facts, labels = simulated.facts(), simulated.labels()
     return Case(
         name=source.nac.parent.name,
         patient=source.patient,
         source=Reconstruction(pair.nac, pair.acquisition),
         truth=pair.lac,
         groups=_groups(facts),
+        tissues={name: np.isin(labels, kinds) for name, kinds in TISSUES.items()},
         is_core=facts["strata"]["core"],
         heart=_heart(facts["heart"]),
         projections=_projections(simulated, facts) if simulated.has_projections() else None,
@@ -95,9 +104,12 @@ def _groups(facts: Mapping[str, Any]) -> dict[str, str]:
         "arms": strata["arms"],
         "counts (million)": _class(strata["counts"] / 1e6, COUNT_LIMITS_MILLION),
         "matrix": str(strata["matrix"]),
+        "in-plane field": "below 400 mm" if strata["field_mm"] < 400 else "400 mm and more",
+        "patient motion": "yes" if strata["moved"] else "no",
         "collimator": facts["camera"]["collimator"],
         "arc": f"{facts['camera']['arc_deg']:.0f}°",
         "reconstruction": facts["protocol"]["method"],
+        "device": "none" if facts["patient"]["device"] == "none" else "implanted",
         "heart": "whole in the field" if strata["heart_in_field"] else "cut off",
     }
 
@@ -123,14 +135,15 @@ def _heart(stated: Mapping[str, Any]) -> LeftVentricle:
 
 
 def _projections(simulated: CohortCase, facts: Mapping[str, Any]) -> Projections:
-    read = simulated.projections()
-    counts = dict(zip(read.scan.windows_kev, read.counts, strict=True))
+    read, camera = simulated.projections(), Camera(**facts["camera"])
+    undecayed = (read.counts / camera.decay[:, None, None]).astype(np.float32)
+    counts = dict(zip(read.scan.windows_kev, undecayed, strict=True))
     widths_kev = {name: high - low for name, (low, high) in read.scan.windows_kev.items()}
     return Projections(
         photopeak=counts["photopeak"],
         scatter=estimate_scatter(counts, widths_kev, (read.slice_mm, read.bin_mm)),
         orbit=read.scan.orbit,
-        resolution=Camera(**facts["camera"]).resolution,
+        resolution=camera.resolution,
         bin_mm=read.bin_mm,
         slice_mm=read.slice_mm,
     )

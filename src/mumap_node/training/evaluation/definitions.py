@@ -64,7 +64,8 @@ METRICS: Mapping[str, Metric] = {
     ),
     "bias_lung_per_cm": Metric(
         "bias, lung", "/cm", 4,
-        "mean difference where the truth is lung (0.02-0.08 /cm, deeper than 15 mm)",
+        "mean difference in the lungs: their labels in a cohort, else where the truth "
+        "has 0.02-0.08 /cm deeper than 15 mm",
         is_signed=True,
     ),
     "bias_soft_per_cm": Metric(
@@ -73,11 +74,16 @@ METRICS: Mapping[str, Metric] = {
         is_signed=True,
     ),
     "bias_bone_per_cm": Metric(
-        "bias, bone", "/cm", 4, "mean difference where the truth is bone (0.17 /cm and more)",
+        "bias, bone", "/cm", 4,
+        "mean difference in bone: its labels in a cohort, else where the truth has "
+        "0.17 /cm and more",
         is_signed=True,
     ),
     "dice_body": Metric("Dice, body", "", 3, "overlap of predicted and true body"),
-    "dice_lungs": Metric("Dice, lungs", "", 3, "overlap of predicted and true lungs"),
+    "dice_lungs": Metric(
+        "Dice, lungs", "", 3,
+        "overlap of what has 0.02-0.08 /cm deeper than 15 mm in either map",
+    ),
     "acf_mean_percent": Metric(
         "|ACF error|, mean", "%", 1,
         "|exp(line integral of the difference) - 1| from the centre of the left ventricle to the "

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from mumap_node.errors import InputRejected
 from mumap_node.training.evaluation.methods import Methods
@@ -10,7 +11,7 @@ from mumap_node.training.evaluation.studies import Case, CaseResult, measure, st
 from mumap_node.training.parallel import in_processes
 
 SHARE = 4
-"""Cases a process takes at a time; the models are opened anew for each share."""
+"""Most cases a process takes at a time; the models are opened anew for each share."""
 
 Load = Callable[[], Case]
 OpenMethods = Callable[[], Methods]
@@ -56,10 +57,15 @@ def evaluate(
         correct: Whether to reconstruct where projections exist.
         jobs: Processes.
     """
-    shares = [sources[first : first + SHARE] for first in range(0, len(sources), SHARE)]
     work = partial(evaluate_share, open_methods=open_methods, correct=correct)
-    for results in in_processes(work, shares, jobs):
+    for results in in_processes(work, shares(sources, jobs), jobs):
         yield from results
+
+
+def shares(sources: Sequence[CaseSource], jobs: int) -> list[Sequence[CaseSource]]:
+    """The cases in parts of at most ``SHARE``, as many for every process as can be."""
+    number = min(len(sources), jobs * ceil(len(sources) / (jobs * SHARE)))
+    return [sources[first::number] for first in range(number)]
 
 
 def evaluate_share(

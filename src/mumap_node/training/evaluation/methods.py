@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mumap_node.imaging import postprocess, preprocess, quality, resampling
+from mumap_node.imaging import resampling
 from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
-from mumap_node.pipeline import Model
+from mumap_node.pipeline import Model, predict_map
 
 MODEL = "model"
 WATER = "uniform water"
@@ -39,23 +39,13 @@ Methods = Mapping[str, Method]
 
 
 def of_model(model: Model) -> Method:
-    """Answer as the node does, with the same steps; a failed check does not keep the map back.
+    """Answer as the node does, by the same code; a failed check does not keep the map back.
 
     So every case counts, and how many maps the node would have sent is reported beside it.
     """
 
     def answer(source: Reconstruction) -> Answer:
-        nac, card = source.volume, model.card
-        prepared = preprocess.prepare(nac, card)
-        output = prepared.with_voxels(model.predict(prepared.voxels))
-        mumap = postprocess.to_attenuation_map(output, card, onto=nac.geometry)
-        findings = (
-            *quality.check_input(source.acquisition, nac.geometry, card),
-            *quality.check_typicality(nac, model.population, card),
-            *quality.check_agreement(prepared, output, model.predict, card),
-            *quality.assess(mumap, nac, card),
-        )
-        return Answer(mumap, findings)
+        return Answer(*predict_map(source, model, lambda findings: findings))
 
     return answer
 

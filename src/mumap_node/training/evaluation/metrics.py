@@ -4,6 +4,9 @@ Whole volume means every voxel of the nAC's grid, air included; the body is wher
 attenuates more than air. All differences are prediction minus truth.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates, uniform_filter
@@ -16,6 +19,9 @@ Errors = dict[str, float]
 
 SOFT_TISSUE_PER_CM = (0.13, 0.17)
 """True LACs that are soft tissue, fat to muscle; between lung and this lie blurred edges."""
+
+NO_TISSUES: Mapping[str, regions.Mask] = MappingProxyType({})
+"""Where nobody drew them."""
 
 SSIM_WINDOW = 7
 SSIM_CONSTANTS = (0.01, 0.03)
@@ -30,12 +36,16 @@ JOINT_BINS = 60
 """Of the joint histogram, the same along both axes."""
 
 
-def map_errors(predicted: Volume, truth: Volume) -> Errors:
+def map_errors(
+    predicted: Volume, truth: Volume, tissues: Mapping[str, regions.Mask] = NO_TISSUES
+) -> Errors:
     """Compare two maps voxel by voxel.
 
     Args:
         predicted: LAC in 1/cm, on the grid of the truth.
         truth: LAC in 1/cm; holds some body. Voxels that are NaN, beyond a CT, count nowhere.
+        tissues: Where "lung" and "bone" are, on the upright grid of the truth; where they are not
+            given, the LACs of the truth tell.
 
     Returns:
         ``nmae_range``: mean |difference| over the whole volume / (max - min of the truth);
@@ -55,6 +65,7 @@ def map_errors(predicted: Volume, truth: Volume) -> Errors:
     difference, data_range = p - t, np.ptp(t)
     masks = _tissues(t.astype(np.float32), grid.spacing_mm)
     body, lungs = masks["body"], masks["lung"]
+    masks |= {name: mask & is_known for name, mask in tissues.items()}
     predicted_lungs = regions.lungs(p.astype(np.float32), grid.spacing_mm)
     errors = {
         "nmae_range": np.abs(difference[is_known]).mean() / data_range,

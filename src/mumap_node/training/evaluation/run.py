@@ -21,6 +21,12 @@ from mumap_node.training.evaluation.results import Document, as_csv, assemble, s
 from mumap_node.training.evaluation.studies import CaseResult, study
 from mumap_node.training.parallel import in_processes
 
+Progress = Callable[[int, int], None]
+"""Is told how many of how many are done."""
+
+Watch = Callable[[str], Progress]
+"""Begins to watch what is counted, named in the plural."""
+
 RESULTS, CASES, REPORT = "results.json", "cases.csv", "report.html"
 
 CORRECTION = (
@@ -50,16 +56,14 @@ class Evaluation:
     about: Mapping[str, Any]
 
 
-def run(
-    evaluation: Evaluation, folder: Path, jobs: int, progress: Callable[[int, int], None]
-) -> Document:
+def run(evaluation: Evaluation, folder: Path, jobs: int, watch: Watch) -> Document:
     """Evaluate, and write ``results.json``, ``cases.csv`` and ``report.html``.
 
     Args:
         evaluation: What.
         folder: Where to; made where there is none.
         jobs: Processes.
-        progress: Told how many cases of how many are done.
+        watch: Asked for somebody to tell of the cases, and then of the pictures.
 
     Returns:
         What ``results.json`` holds.
@@ -75,18 +79,19 @@ def run(
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        tell = watch("cases")
         for done, outcome in enumerate(outcomes, start=1):
             if isinstance(outcome, Rejected):
                 rejected.append(outcome)
             else:
                 results.append(outcome)
-            progress(done, len(evaluation.sources))
+            tell(done, len(evaluation.sources))
         _require_results(results, rejected)
         document = assemble(results, rejected, {**evaluation.about, "correction": CORRECTION})
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
         (folder / CASES).write_text(as_csv(results), encoding="utf-8")
-        pictures = _draw_shown(evaluation, shown_names(document), jobs)
+        pictures = _draw_shown(evaluation, shown_names(document), jobs, watch("pictures"))
         html = render(document, results, pictures)
         (folder / REPORT).write_text(html, encoding="utf-8")
     except OSError as error:
@@ -103,11 +108,18 @@ def _require_results(results: Sequence[CaseResult], rejected: Sequence[Rejected]
         )
 
 
-def _draw_shown(evaluation: Evaluation, names: Sequence[str], jobs: int) -> dict[str, Pictures]:
+def _draw_shown(
+    evaluation: Evaluation, names: Sequence[str], jobs: int, tell: Progress
+) -> dict[str, Pictures]:
     """Study the shown cases again, for their pictures: keeping all volumes would fill memory."""
     shown = [source for source in evaluation.sources if source.name in names]
     work = partial(draw_case, open_methods=evaluation.open_methods, correct=evaluation.correct)
-    return dict(in_processes(work, shown, jobs))
+    tell(0, len(shown))
+    drawn = {}
+    for done, (name, pictures) in enumerate(in_processes(work, shown, jobs), start=1):
+        drawn[name] = pictures
+        tell(done, len(shown))
+    return drawn
 
 
 def draw_case(

@@ -10,6 +10,9 @@ BOOTSTRAP_SAMPLES = 2000
 BOOTSTRAP_SEED = 20020129
 """Same values, same interval."""
 
+FEWEST_PATIENTS = 5
+"""For an interval: drawing again from fewer says nothing of the patients nobody saw."""
+
 LIMITS_OF_AGREEMENT = 1.96
 """Standard deviations; 95 % of normally distributed differences lie within."""
 
@@ -23,7 +26,7 @@ class Summary:
         mean: Of all cases.
         sd: Standard deviation of the cases (n - 1); NaN for one.
         median: Of all cases.
-        low: Lower end of the 95 % confidence interval of the mean.
+        low: Lower end of the 95 % confidence interval of the mean; NaN below 5 patients.
         high: Upper end.
     """
 
@@ -72,6 +75,8 @@ def summarise(values: Sequence[float], patients: Sequence[str]) -> Summary | Non
 def _interval(values: NDArray[np.float64], patients: NDArray[np.str_]) -> tuple[float, float]:
     _, patient = np.unique(patients, return_inverse=True)
     sums, cases = np.bincount(patient, values), np.bincount(patient)
+    if sums.size < FEWEST_PATIENTS:
+        return np.nan, np.nan
     drawn = np.random.default_rng(BOOTSTRAP_SEED).integers(
         sums.size, size=(BOOTSTRAP_SAMPLES, sums.size)
     )

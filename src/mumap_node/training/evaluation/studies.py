@@ -1,7 +1,7 @@
 """One patient: every method's map and correction beside the truth, and what they are off by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.findings import Verdict
 from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
+from mumap_node.imaging.regions import Mask
 from mumap_node.imaging.volume import Volume
 from mumap_node.training.evaluation import correction, metrics
 from mumap_node.training.evaluation.correction import Projections
@@ -30,6 +31,8 @@ class Case:
         truth: LAC in 1/cm on the grid of the nAC.
         groups: Value by subgroup, such as "F" by "sex".
         is_core: Whether it is of the core stratum; None where there are no strata.
+        tissues: Where lung and bone are, on the upright grid of the truth; empty where only their
+            LACs tell.
         heart: Where the left ventricle lies; None where nobody knows.
         projections: What the camera measured; None where it is not there.
     """
@@ -40,6 +43,7 @@ class Case:
     truth: Volume
     groups: Mapping[str, str]
     is_core: bool | None = None
+    tissues: Mapping[str, Mask] = field(default_factory=dict)
     heart: LeftVentricle | None = None
     projections: Projections | None = None
 
@@ -150,7 +154,7 @@ def _is_mapped(case: Case, heart: LeftVentricle) -> bool:
 
 
 def _map_errors(case: Case, mumap: Volume) -> Errors:
-    errors = metrics.map_errors(mumap, case.truth)
+    errors = metrics.map_errors(mumap, case.truth, case.tissues)
     if case.heart is None:
         return errors
     angles = case.projections.orbit.angles_deg if case.projections else USUAL_ANGLES_DEG

@@ -2,7 +2,7 @@
 
 A discriminator looks at patches of (input, map) pairs and learns to tell true maps from predicted
 ones; the network is rewarded for maps it takes for true. As in Huxohl et al.
-(doi:10.1186/s40658-022-00458-x), with the least-squares losses of LSGAN (arXiv:1611.04076).
+(doi:10.1186/s40658-023-00568-1), with the least-squares losses of LSGAN (arXiv:1611.04076).
 """
 
 from typing import Any

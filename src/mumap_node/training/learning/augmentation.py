@@ -17,6 +17,11 @@ PEAK_NOISE_FWHM_VOXELS = 1.5
 """Noise of a reconstruction is never white; the post-filter has smoothed it."""
 
 
+Case = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Input, truth, where the source has voxels and where the truth is known as well, each
+(1, slice, row, column)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges:
     """How far each change may go; 0, or no more than 1 where it is a factor, leaves it out.
@@ -67,23 +72,25 @@ class Augmentation:
         self._ranges, self._is_sqrt = ranges, is_sqrt
         self._random = torch.Generator().manual_seed(seed)
 
-    def __call__(self, given: Tensor, truth: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, given: Tensor, truth: Tensor, seen: Tensor, known: Tensor) -> Case:
         """Change one case.
 
         Args:
             given: Network input, shape (1, slice, row, column), on any device.
             truth: Network output as it should be.
-            mask: 1 where the source has voxels.
+            seen: 1 where the source has voxels; the input is 0 elsewhere.
+            known: 1 where it has, and the truth is known; the truth is 0 elsewhere.
 
         Returns:
-            The three, changed; input and truth are 0 outside the mask.
+            The four, changed; input and truth are 0 outside their masks.
         """
-        stacked = self._move(torch.stack((given, truth, mask)))
-        given, truth, mask = stacked[0], stacked[1], (stacked[2] > 0.5).to(given.dtype)
-        mask = mask * self._field_of_view(mask)
+        moved = self._move(torch.stack((given, truth, seen, known)))
+        values, parts = moved[:2], moved[2:]  # of voxels at an edge, parts are of something
+        (given, truth), masks = values / parts.clamp_min(0.5), (parts > 0.5).to(given.dtype)
+        seen, known = masks * self._field_of_view(masks[0])
         counts = given.square() if self._is_sqrt else given
-        counts = self._weigh(self._blemish(self._filter(counts))).clamp_min(0) * mask
-        return (counts.sqrt() if self._is_sqrt else counts), truth * mask, mask
+        counts = self._weigh(self._blemish(self._filter(counts))).clamp_min(0) * seen
+        return (counts.sqrt() if self._is_sqrt else counts), truth * known, seen, known
 
     def _uniform(self, limit: float) -> float:
         return float((2 * torch.rand((), generator=self._random) - 1) * limit)
@@ -95,7 +102,7 @@ class Augmentation:
         return torch.randn(shape, generator=self._random)
 
     def _move(self, stacked: Tensor) -> Tensor:
-        """Shift, and sometimes turn and scale, input, truth and mask alike; zeros move in."""
+        """Shift, and sometimes turn and scale, input, truth and masks alike; zeros move in."""
         ranges = self._ranges
         shift = [round(self._uniform(ranges.shift_voxels)) for _ in range(3)]
         if self._happens(ranges.turned_share):
@@ -117,21 +124,21 @@ class Augmentation:
         """1 in a smaller field of view, where there is one."""
         seen = torch.ones_like(mask)
         if self._happens(self._ranges.truncated_share):
-            for end in self._lost(self._ranges.truncated_voxels, ends=2, within=mask, axis=1):
+            for end in self._lost(self._ranges.truncated_voxels, mask, axis=1):
                 seen.narrow(1, *end).zero_()
         if self._happens(self._ranges.cropped_share):
             for axis in (2, 3):
-                for end in self._lost(self._ranges.cropped_voxels, ends=2, within=mask, axis=axis):
+                for end in self._lost(self._ranges.cropped_voxels, mask, axis=axis):
                     seen.narrow(axis, *end).zero_()
         return seen
 
-    def _lost(self, most: int, *, ends: int, within: Tensor, axis: int) -> list[tuple[int, int]]:
+    def _lost(self, most: int, within: Tensor, *, axis: int) -> list[tuple[int, int]]:
         """Start and length of what is cut off at the ends of the field of view along an axis."""
         occupied = within.amax([other for other in range(within.ndim) if other != axis]).nonzero()
         if not len(occupied):
             return []
         first, last = int(occupied[0]), int(occupied[-1])
-        before, after = (int(abs(self._uniform(most))) for _ in range(ends))
+        before, after = (int(abs(self._uniform(most))) for _ in range(2))
         size = within.shape[axis]
         before, after = min(first + before, size), max(last + 1 - after, 0)
         return [(0, before), (after, size - after)]
@@ -173,7 +180,7 @@ def _transformed(stacked: Tensor, matrix: Tensor, shift: list[int]) -> Tensor:
     scaled = matrix * sizes[None, :] / sizes[:, None]
     offset = -2 * torch.tensor(shift).flip(0) / sizes
     theta = torch.cat((scaled, offset[:, None]), 1)[None].to(stacked)
-    moving = stacked.transpose(0, 1)  # three channels of one volume
+    moving = stacked.transpose(0, 1)  # channels of one volume
     grid = functional.affine_grid(theta, list(moving.shape), align_corners=False)
     moved = functional.grid_sample(moving, grid, align_corners=False)
     return moved.transpose(0, 1)

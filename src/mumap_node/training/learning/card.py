@@ -14,21 +14,21 @@ LIMITS: Mapping[str, Any] = {
     "matrix": [48, 256],
     "slices": [16, 256],
     "spacing_mm": [2.5, 10.0],
-    "field_of_view_mm": [350.0, 700.0],
+    "field_of_view_mm": [330.0, 700.0],
 }
-"""Tc-99m behind parallel holes; the grids of cameras with large detectors."""
+"""Tc-99m behind parallel holes; the grids of cameras with large detectors, zoomed in or not."""
 
 PLAUSIBILITY: Mapping[str, Any] = {
     "body_99th_percentile_per_cm": [0.14, 0.30],
-    "maximum_per_cm": 0.40,
+    "maximum_per_cm": 0.60,
     "soft_tissue_mode_per_cm": [0.140, 0.165],
     "soft_tissue_mode_warn_per_cm": [0.130, 0.175],
     "air_mean_per_cm": {"warn": 0.005, "fail": 0.012},
     "body_component_share": {"warn": 0.98, "fail": 0.90},
     "body_area_cm2": [250.0, 1400.0],
     "area_change_share": {"warn": 0.20},
-    "border_contact_share": {"warn": 0.10, "fail": 0.30},
-    "hot_spot_outside_share": {"warn": 0.03, "fail": 0.10},
+    "border_contact_share": {"warn": 0.10, "fail": 0.50},
+    "hot_spot_outside_share": {"warn": 0.10, "fail": 0.40},
     "outline_dice": {"warn": 0.80, "fail": 0.65},
     "lungs": {
         "mean_per_cm": [0.02, 0.08],
@@ -36,7 +36,11 @@ PLAUSIBILITY: Mapping[str, Any] = {
         "left_share": [0.25, 0.65],
     },
 }
-"""Those of the baseline, with lungs; the outline of the emission lies inside that of the body."""
+"""Those of the baseline, with lungs; the outline of the emission lies inside that of the body.
+Wider where true maps of simulated patients would fail otherwise: an implanted device reaches
+0.53/cm; a field of 340 mm cuts 40 % of an outline off; without correction, lung and skin can be as
+bright as the heart, and up to 36 % of the brightest voxels lie outside of soft tissue. A body
+that is cut off at more than half of its outline is stopped on purpose; routes may relax that."""
 
 GOLDEN_TOLERANCE = 5e-4
 """Network units, some 1e-4/cm: ten times what another processor, or a GPU, rounds differently."""

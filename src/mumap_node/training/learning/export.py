@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ from mumap_node.training.torso import analytic_torso
 
 OPSET = 17
 
-CHECKED_SHAPES = ((1, 16, 24, 32), (2, 8, 8, 8), (1, 64, 64, 64), (1, 40, 96, 88))
+CHECKED_SHAPES = ((1, 16, 24, 32), (2, 8, 8, 8), (1, 64, 80, 80), (1, 40, 96, 88))
 """Batch and grid; none is the one that was traced alone."""
 
 LARGEST_DIFFERENCE = 1e-5
@@ -88,7 +89,11 @@ def write_model(order: Order) -> Exported:
             ``export-differs`` or ``model-exists``; nothing is written then.
     """
     plan, population = read_plan(order.run), read_population(order.run)
-    draft = {**draft_content(plan), "training_population": population.sentence}
+    draft = {
+        **draft_content(plan),
+        "training_population": population.sentence,
+        "training_seeds": population.seeds,
+    }
     draft |= {**_given(order.card), "name": order.name, "version": order.version}
     identity = parse_model_card(to_toml(draft)).identity
     results = _results(order.evaluation)
@@ -108,9 +113,7 @@ def write_model(order: Order) -> Exported:
         **_golden(card, encoded),
         "README.md": model_readme(card, plan, population, results).encode(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
+    _place(folder, files)
     return Exported(folder, card, len(encoded), difference)
 
 
@@ -170,6 +173,25 @@ def _kept(folder: Path, encoded: bytes) -> Mapping[str, Any]:
         raise ConfigurationError("model-exists", [problem])
     content = tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
     return {key: content[key] for key in ("typicality",) if key in content}
+
+
+def _place(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a model beside its folder and then rename it: whoever reads it reads one or the other.
+
+    What else the folder holds, such as the population of its gate, stays in it.
+    """
+    draft, replaced = (folder.with_name(f".{folder.name}.{state}") for state in ("new", "old"))
+    for leftover in (draft, replaced):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if folder.exists():
+        shutil.copytree(folder, draft)
+    draft.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (draft / name).write_bytes(data)
+    if folder.exists():
+        folder.rename(replaced)
+    draft.rename(folder)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _given(card: Path | None) -> Mapping[str, Any]:

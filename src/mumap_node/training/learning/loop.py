@@ -5,6 +5,7 @@ gives the weights of one that was not.
 """
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mumap_node.training.learning.augmentation import Augmentation, Ranges
+from mumap_node.errors import ConfigurationError
+from mumap_node.training.learning.augmentation import Augmentation, Case, Ranges
 from mumap_node.training.learning.losses import gradient_l1, masked_l1
 from mumap_node.training.learning.network import calculates_in_bfloat16
 from mumap_node.training.learning.records import Epoch, write_epochs
@@ -23,9 +25,6 @@ from mumap_node.training.learning.validation import errors_of
 from mumap_node.training.pairs.cache import Cache
 
 TOLD_EVERY_SECONDS = 30.0
-
-Case = tuple[Tensor, Tensor, Tensor]
-"""Input, truth and mask, each (1, slice, row, column)."""
 
 Tell = Callable[[str], None]
 Clock = Callable[[], float]
@@ -63,6 +62,9 @@ def train(
 
     Returns:
         The last epoch.
+
+    Raises:
+        ConfigurationError: ``diverged``.
     """
     plan = training.plan
     steps = -(-len(cases.learned) // plan.batch)
@@ -80,7 +82,7 @@ def train(
         training.epoch += 1
         found = errors_of(
             training.averaged,
-            (_case(cases.cache, index, training.device) for index in watched),
+            (_answer(cases.cache, index, training.device) for index in watched),
             plan.lac_per_cm_per_unit,
         )
         done = progress()
@@ -89,12 +91,13 @@ def train(
             training.epoch, training.step, training.seconds, rate, *means,
             found.nmae, found.body, found.bias_per_cm,
         )  # fmt: skip
+        _require_finite(found.nmae, training)
         training.epochs.append(epoch)
         is_best = found.nmae < training.lowest
         training.lowest = min(found.nmae, training.lowest)
-        for name in (LAST, BEST) if is_best else (LAST,):
-            training.save(name)
         write_epochs(training.run, training.epochs)
+        for name in (BEST, LAST) if is_best else (LAST,):  # what a run goes on from comes last
+            training.save(name)
         tell(
             f"epoch {epoch.epoch}: loss {epoch.loss:.4f}, validation NMAE {epoch.nmae:.4f}"
             f"{' (best)' if is_best else ''}, inside the body {epoch.body:.4f}, "
@@ -116,6 +119,7 @@ def _epoch(
     for number, batch in enumerate(_batches(training, cases), start=1):
         losses.append(_step(training, batch, schedule.rate(progress())))
         training.step += 1
+        _require_finite(losses[-1][0], training)
         done = progress()
         if training.seconds - told > TOLD_EVERY_SECONDS:
             told = training.seconds
@@ -132,14 +136,14 @@ def _epoch(
 def _step(training: Training, batch: Case, rate: float) -> tuple[float, float, float, float]:
     """Move the weights once; the losses before."""
     plan, device = training.plan, training.device
-    given, truth, mask = batch
+    given, truth, _, known = batch
     for group in training.optimiser.param_groups:
         group["lr"] = plan.learning_rate * rate
     half = torch.autocast(device.type, torch.bfloat16, enabled=calculates_in_bfloat16(device))
     with half:
         predicted = training.network(given)
-    predicted = predicted.float() * mask
-    l1, gradient = masked_l1(predicted, truth, mask), gradient_l1(predicted, truth, mask)
+    predicted = predicted.float() * known
+    l1, gradient = masked_l1(predicted, truth, known), gradient_l1(predicted, truth, known)
     loss = l1 + plan.gradient_weight * gradient
     deception = torch.zeros(())
     if training.adversary:
@@ -171,15 +175,31 @@ def _batches(training: Training, cases: Cases) -> Iterator[Case]:
         batch = [_case(cases.cache, index, training.device) for index in chosen]
         if change:
             batch = [change(*case) for case in batch]
-        given, truth, mask = (torch.stack(parts) for parts in zip(*batch, strict=True))
-        yield given.to(memory_format=torch.channels_last_3d), truth, mask
+        given, truth, seen, known = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        yield given.to(memory_format=torch.channels_last_3d), truth, seen, known
 
 
 def _case(cache: Cache, index: int, device: torch.device) -> Case:
     given = torch.from_numpy(cache.inputs[index].astype(np.float32)).to(device)
     truth = torch.from_numpy(cache.truths[index].astype(np.float32)).to(device)
-    mask = truth.isfinite().float()
-    return given[None], truth.nan_to_num()[None], mask[None]
+    seen = given.isfinite().float()
+    known = seen * truth.isfinite()
+    return given.nan_to_num()[None], truth.nan_to_num()[None], seen[None], known[None]
+
+
+def _answer(cache: Cache, index: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Input, truth and where that is known."""
+    given, truth, _, known = _case(cache, index, device)
+    return given, truth, known
+
+
+def _require_finite(value: float, training: Training) -> None:
+    if not math.isfinite(value):
+        problem = (
+            f"expected a finite loss, found {value} at step {training.step}; the last epoch is "
+            "kept, learn anew with a lower --learning-rate"
+        )
+        raise ConfigurationError("diverged", [problem])
 
 
 def _seed(*parts: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.model_card import Input, Normalisation, Positive, Table
@@ -13,6 +13,9 @@ from mumap_node.training.learning.network import GROUP, MULTIPLE_OF
 Share = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=GROUP, multiple_of=GROUP)]
 Count = Annotated[int, Field(ge=1)]
+
+Folder = Annotated[Path, AfterValidator(Path.resolve)]
+"""Whole, so that a run can go on from anywhere."""
 
 PLAN_FILE = "settings.json"
 
@@ -25,6 +28,7 @@ class Plan(Table):
     Attributes:
         cohorts: Folders of simulated cohorts.
         pairs: Folders of a site's examinations.
+        ct_description: Part of the Series Description of the CTs that may be paired.
         input: Grid and normalisation; written into the card.
         lac_per_cm_per_unit: LAC in 1/cm of a network output of 1.
         widths: Channels at 1/2, 1/4 and 1/8 of the resolution.
@@ -45,11 +49,12 @@ class Plan(Table):
         seed: Of weights, order and augmentation.
     """
 
-    cohorts: tuple[Path, ...] = ()
-    pairs: tuple[Path, ...] = ()
+    cohorts: tuple[Folder, ...] = ()
+    pairs: tuple[Folder, ...] = ()
+    ct_description: str = ""
     input: Input = Input(
         spacing_mm=(6.6, 6.6, 6.6),
-        shape=(64, 64, 64),
+        shape=(64, 80, 80),
         multiple_of=MULTIPLE_OF,
         normalisation=Normalisation(transform="sqrt"),
     )

@@ -16,10 +16,30 @@ HEADLINE = (
 SUBGROUP = "nmae_range"
 
 SIMULATED_ONLY = """\
-- **It has never seen a patient.** It learned from simulated ones, and every figure below that is
+- **It has never seen a patient.** It learned from simulated ones, and every figure above that is
   not said to be of patients is of simulated ones. They say how well it does what it was trained
   for, and nothing about patients.
+- The patient table is not in its maps: no uncorrected reconstruction shows it.
+- No comparison with CT-based attenuation correction in patients exists.
 """
+
+FROM_PATIENTS = """\
+- It gives the maps its site's pairs taught it, with whatever was wrong with them: breathing between
+  CT and SPECT, tables, another scale.
+- It knows the cameras, protocols and patients of that site. Elsewhere it has to be evaluated anew.
+"""
+
+STRATA = {
+    "bmi": "BMI (kg/m²)",
+    "field_mm": "in-plane field (mm)",
+    "counts": "counts in the photopeak",
+    "moved": "moved during the acquisition",
+    "heart_in_field": "whole heart in the field",
+    "core": "core stratum",
+}
+"""Of those whose field has another name."""
+
+WORDS = {"True": "yes", "False": "no"}
 
 
 def model_readme(
@@ -75,24 +95,40 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
 
 def _training(plan: Plan) -> list[tuple[str, str]]:
     kind = "adversarial and regression" if plan.adversarial_weight else "regression"
+    channels = ", ".join(map(str, plan.widths))
+    changes = "shifted, turned, scaled, smoothed or sharpened, noisier, brighter, cut off"
+    validation = (
+        f"{plan.validation_share:.0%} of the patients, never learned from; the best weights are "
+        f"those of the lowest NMAE on at most {plan.validation_cases} of their cases"
+    )
     return [
-        ("network", f"residual U-Net, strided first layer, {plan.widths} channels"),
+        ("network", f"residual U-Net, strided first layer, channels {channels}"),
         ("loss", f"{kind}: L1 + {plan.gradient_weight:g} x L1 of gradients"),
         ("length", f"{plan.hours:g} hours" if plan.hours else f"{plan.epochs} epochs"),
         ("batch", str(plan.batch)),
         ("learning rate", f"{plan.learning_rate:g}, AdamW, warm-up and cosine"),
+        ("augmentation", f"{changes}; never mirrored" if plan.augmentation else "none"),
         ("weights", f"running mean, decay {plan.averaging:g}"),
+        ("validation", validation),
         ("seed", str(plan.seed)),
     ]
 
 
 def _strata(population: Population) -> Iterator[str]:
     if population.strata:
-        yield _table(("stratum", "patients learned from"), population.strata)
+        rows = [(STRATA.get(name, name), _in_words(found)) for name, found in population.strata]
+        yield _table(("stratum", "patients learned from"), rows)
+
+
+def _in_words(distribution: str) -> str:
+    """Such as ``yes: 90%`` for ``True: 90%``."""
+    for value, word in WORDS.items():
+        distribution = distribution.replace(f"{value}:", f"{word}:")
+    return distribution
 
 
 def _results(results: Mapping[str, Any]) -> Iterator[str]:
-    """One table a stratum: the model beside what it must beat, mean with its 95 % interval."""
+    """One table a stratum: the model beside what it must beat."""
     if not results:
         yield "Nothing yet: run `mumap-node evaluate` and export again with `--evaluation`."
         return
@@ -108,7 +144,10 @@ def _results(results: Mapping[str, Any]) -> Iterator[str]:
             for name in shown
         ]
         yield f"### {stratum}: {content['cases']} cases of {content['patients']} patients"
-        yield "Mean (95 % confidence interval of the mean), standard deviation of the cases."
+        yield (
+            "Mean (95 % confidence interval of the mean, where there are five patients), "
+            "standard deviation of the cases."
+        )
         yield _table(("", *methods), rows)
     yield from _subgroups(results)
 
@@ -141,15 +180,18 @@ def _interval(summary: Mapping[str, Any] | None, definition: Mapping[str, Any]) 
 
 
 def _caveats(population: Population) -> str:
-    caveats = "" if population.site_patients else SIMULATED_ONLY
+    caveats = FROM_PATIENTS if population.site_patients else SIMULATED_ONLY
     return caveats + (
         "- It answers what the card's limits allow, and nothing else.\n"
-        "- The patient table is not in its maps: no uncorrected reconstruction shows it.\n"
-        "- Narrow beam: to be used with scatter correction.\n"
-        "- No comparison with CT-based attenuation correction in patients exists."
+        "- Narrow beam: to be used with scatter correction."
     )
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """What stands in a table's cell without ending it."""
+    return text.replace("|", "\\|")

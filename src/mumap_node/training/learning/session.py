@@ -1,7 +1,8 @@
 """One run from its pairs to its weights: what `train` does, without a command line."""
 
 import csv
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mumap_node.training.pairs.sources import Doubtful, PairSource
 from mumap_node.training.pairs.splitting import split
 
 DOUBTFUL_FILE = "doubtful.csv"
+CASES_FILE = "cases.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Session:
     population: Population
 
     def __init__(self, plan: Plan, where: Where, *, resume: bool) -> None:
-        """Open the folder of the run.
+        """Look at the folder of the run; nothing is written before its pairs are found.
 
         Raises:
             ConfigurationError: ``run-exists`` or ``no-such-run``, ``cuda-unavailable``.
@@ -60,14 +62,12 @@ class Session:
         if is_there and not resume:
             problem = f"{where.run}: expected no run yet; --resume goes on with it"
             raise ConfigurationError("run-exists", [problem])
-        self._plan, self._where = plan, where
+        self._plan, self._where, self._resume = plan, where, resume
         if where.threads:
             torch.set_num_threads(where.threads)
-        where.run.mkdir(parents=True, exist_ok=True)
         self._training = Training(plan, where.run, best_device(where.device))
         if (where.run / LAST).exists():
             self._training.restore()
-        write_plan(plan, where.run)
 
     @property
     def lowest(self) -> float:
@@ -81,19 +81,30 @@ class Session:
             The pairs that are not used.
 
         Raises:
-            ConfigurationError: ``no-pairs``.
+            ConfigurationError: ``no-pairs``; ``pairs-changed`` where a run that is resumed began
+                with others.
         """
+        run = self._where.run
         found, doubtful = _find(self._plan)
+        run.mkdir(parents=True, exist_ok=True)
         prepared, refused = cache.build(
             self._where.cache, found, draft_card(self._plan), jobs=self._where.jobs, tell=tell
         )
         doubtful += refused
         usable = [source for index, source in enumerate(found) if prepared.usable[index]]
-        _write_doubtful(self._where.run / DOUBTFUL_FILE, doubtful)
         learned, validated = split(usable, self._plan.validation_share)
+        parts = {
+            "learned": [source.key for source in learned],
+            "validated": [source.key for source in validated],
+        }
+        if self._resume:
+            _require_same(run, parts)
         self._cases = Cases(prepared, prepared.indices_of(learned), prepared.indices_of(validated))
         self.population = describe(learned, validated, len(doubtful))
-        write_population(self.population, self._where.run)
+        _write_doubtful(run / DOUBTFUL_FILE, doubtful)
+        write_population(self.population, run)
+        (run / CASES_FILE).write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+        write_plan(self._plan, run)  # comes last and vouches for the others
         return doubtful
 
     def train(self, tell: Tell) -> Epoch:
@@ -103,10 +114,30 @@ class Session:
 
 def _find(plan: Plan) -> tuple[list[PairSource], list[Doubtful]]:
     found = [source for folder in plan.cohorts for source in sources.of_cohort(folder)]
-    if not plan.pairs:
-        return found, []
-    of_site, doubtful = sources.of_site(plan.pairs)
-    return found + of_site, doubtful
+    doubtful: list[Doubtful] = []
+    if plan.pairs:
+        of_site, doubtful = sources.of_site(plan.pairs, plan.ct_description)
+        found += of_site
+    kept, again = sources.once(found)
+    return kept, doubtful + again
+
+
+def _require_same(run: Path, parts: Mapping[str, Sequence[str]]) -> None:
+    """Refuse to go on with other pairs than the run began with, or parted otherwise."""
+    try:
+        before = json.loads((run / CASES_FILE).read_text(encoding="utf-8"))
+        changes = [
+            f"{len(set(before[part]) - set(keys))} fewer and "
+            f"{len(set(keys) - set(before[part]))} more {part}"
+            for part, keys in parts.items()
+            if before[part] != keys
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        problem = f"{run}: expected {CASES_FILE} of a run: {type(error).__name__}"
+        raise ConfigurationError("no-such-run", [problem]) from None
+    if changes:
+        problem = f"{run}: expected the pairs it began with, found {'; '.join(changes)}"
+        raise ConfigurationError("pairs-changed", [problem])
 
 
 def _write_doubtful(path: Path, doubtful: Sequence[Doubtful]) -> None:

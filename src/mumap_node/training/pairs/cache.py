@@ -6,7 +6,7 @@ making them can stop at any point and go on later.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from mumap_node.training.parallel import in_processes
 
 Half = NDArray[np.float16]
 
-FORMAT = 1
+FORMAT = 2
 """Counted up when the content of the arrays changes, so that old ones are not taken for new."""
 
 Tell = Callable[[int, int], None]
@@ -36,7 +36,7 @@ class Cache:
 
     Attributes:
         sources: Where they come from, in the order of the arrays' first axis.
-        inputs: Network input, (case, slice, row, column); 0 where the source has no voxels.
+        inputs: Network input, (case, slice, row, column); NaN where the source has no voxels.
         truths: Network output as it should be; NaN where nobody knows it.
         usable: Cases that could be made.
     """
@@ -59,7 +59,8 @@ class Cache:
 def to_arrays(pair: Pair, card: ModelCard) -> tuple[Half, Half]:
     """One pair as the network sees it: input and output in network units.
 
-    The input goes through the very code the node runs.
+    The input goes through the very code the node runs, which has 0 where the source has no
+    voxels; here it is NaN, so that what was not seen is told from what took up nothing.
 
     Args:
         pair: Counts and LACs.
@@ -68,7 +69,9 @@ def to_arrays(pair: Pair, card: ModelCard) -> tuple[Half, Half]:
     given = preprocess.prepare(pair.nac, card)
     lac = resampling.onto(pair.lac, given.geometry, outside=float("nan"))
     truth = lac.voxels / np.float32(card.output.lac_per_cm_per_unit)
-    return given.voxels.astype(np.float16), truth.astype(np.float16)
+    seen = np.isfinite(resampling.onto(pair.nac, given.geometry, outside=float("nan")).voxels)
+    voxels = np.where(seen, given.voxels, np.float32("nan"))
+    return voxels.astype(np.float16), truth.astype(np.float16)
 
 
 def build(
@@ -134,11 +137,22 @@ def _open(place: Path, sources: Sequence[PairSource]) -> Cache:
 
 
 def _key(sources: Sequence[PairSource], card: ModelCard) -> str:
+    """Names the arrays by all they were made from, files that were written anew among it."""
     made_of = {
         "format": FORMAT,
         "input": card.input.model_dump(mode="json"),
         "unit": card.output.lac_per_cm_per_unit,
         "pairs": [(source.key, source.patient) for source in sources],
-        "truth": [[str(path) for path in source.truth[:1]] for source in sources],
+        "files": [_state((source.nac, *source.truth)) for source in sources],
     }
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+def _state(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Place, size and time of change; cheaper than their content, and as good."""
+    resolved = [path.resolve() for path in files]
+    states = [path.stat() for path in resolved]
+    return [
+        (str(path), state.st_size, state.st_mtime_ns)
+        for path, state in zip(resolved, states, strict=True)
+    ]

@@ -11,16 +11,14 @@ import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from mumap_node.dicom.elements import numbers, text, texts
-from mumap_node.dicom.pixels import stored_values
+from mumap_node.dicom.elements import numbers, text, texts, value
+from mumap_node.dicom.pixels import Stored, stored_values
 from mumap_node.errors import InputRejected
-from mumap_node.imaging import regions, resampling
+from mumap_node.imaging import regions
 from mumap_node.imaging.attenuation import HU_TABLES, lac_from_hu
-from mumap_node.imaging.resampling import FWHM_PER_SIGMA
+from mumap_node.imaging.regions import Mask
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
-
-TRUTH_FWHM_MM = 10.0
-"""Resolution of the maps: CT is smoothed to that of SPECT before it corrects anything."""
+from mumap_node.training.pairs.target import at_target_resolution
 
 TABLE_OF_KVP = MappingProxyType(
     {
@@ -42,6 +40,9 @@ SAME_STEP = 0.01
 
 SAME_ORIENTATION = 1e-3
 
+MOSTLY = 0.5
+"""Share of what a voxel of the truth averages that must be known."""
+
 COUCH_MM = 8.0
 """Bridges thinner than this between the body and what it lies on are cut."""
 
@@ -53,7 +54,8 @@ def read_ct(datasets: Sequence[Dataset]) -> Volume:
         datasets: All its instances, in any order.
 
     Returns:
-        LAC in 1/cm at 140.5 keV on the grid of the CT, by the bilinear table of its voltage.
+        LAC in 1/cm at 140.5 keV on the grid of the CT, by the bilinear table of its voltage; NaN
+        where a slice is padded, or lies outside the circle it was reconstructed from.
 
     Raises:
         InputRejected: ``ct-series`` where it has gaps, is not axial, or is not in HU;
@@ -71,22 +73,22 @@ def read_ct(datasets: Sequence[Dataset]) -> Volume:
 def to_truth(ct: Volume, onto: Geometry) -> Volume:
     """The map a SPECT reconstruction should be answered with, from the CT of its study.
 
-    The couch goes, as no emission shows it. Resolution becomes TRUTH_FWHM_MM, of which
-    resampling to coarser voxels brings its part.
+    The couch goes, as no emission shows it.
 
     Args:
         ct: LAC in 1/cm.
-        onto: Grid of the reconstruction; NaN where the CT has no voxels.
+        onto: Grid of the reconstruction; NaN where most of what would be averaged is unknown.
     """
-    own_mm, wanted_mm = np.array(ct.geometry.spacing_mm), np.array(onto.spacing_mm)
-    by_resampling = np.maximum(wanted_mm**2 - own_mm**2, 0)
-    variance = np.maximum(TRUTH_FWHM_MM**2 - by_resampling, 0) / (own_mm * FWHM_PER_SIGMA) ** 2
-    body = sitk.GetImageFromArray(without_couch(ct))
-    smooth = sitk.DiscreteGaussian(
-        body, variance[::-1].tolist(), maximumKernelWidth=128, useImageSpacing=False
+    body = ct.with_voxels(without_couch(ct))
+    truth = at_target_resolution(body, onto, outside=float("nan"))
+    known = np.isfinite(ct.voxels)
+    if known.all():
+        return truth
+    of_known = ct.with_voxels(known.astype(np.float32))
+    share = at_target_resolution(of_known, onto, outside=float("nan")).voxels
+    return truth.with_voxels(
+        np.where(share > MOSTLY, truth.voxels / np.maximum(share, MOSTLY), np.float32("nan"))
     )
-    smoothed = ct.with_voxels(sitk.GetArrayFromImage(smooth))
-    return resampling.onto(smoothed, onto, outside=float("nan"))
 
 
 def without_couch(ct: Volume) -> Voxels:
@@ -95,7 +97,7 @@ def without_couch(ct: Volume) -> Voxels:
     reach = [0, *(round(COUCH_MM / 2 / spacing) for spacing in ct.geometry.spacing_mm[1:])]
     opened = sitk.GetArrayFromImage(sitk.BinaryMorphologicalOpening(solid, reach[::-1])) == 1
     body = regions.filled(regions.largest_part(opened))
-    kept: Voxels = np.where(body, ct.voxels, np.float32(0))
+    kept: Voxels = np.where(body, np.nan_to_num(ct.voxels), np.float32(0))
     return kept
 
 
@@ -155,5 +157,31 @@ def _hu(dataset: Dataset) -> Voxels:
     slope, intercept = (numbers(dataset, f"Rescale{name}", 1) for name in ("Slope", "Intercept"))
     if not slope or not intercept or text(dataset, "RescaleType") not in ("", "HU"):
         raise InputRejected("ct-series", "expected Rescale Slope and Intercept to HU")
-    hu: Voxels = stored_values(dataset)[0] * np.float32(slope[0]) + np.float32(intercept[0])
-    return hu
+    stored = stored_values(dataset)[0]
+    hu: Voxels = stored * np.float32(slope[0]) + np.float32(intercept[0])
+    return np.where(_padding(dataset, stored) | _beyond_circle(dataset, hu.shape), np.nan, hu)
+
+
+def _padding(dataset: Dataset, stored: Stored) -> Mask:
+    """Where no value was reconstructed (Pixel Padding Value and Range Limit, C.7.5.1.1.2)."""
+    named = ("PixelPaddingValue", "PixelPaddingRangeLimit")
+    encoded = [value(dataset, keyword)[:2] for keyword in named]
+    limits = [np.frombuffer(part, stored.dtype)[0] for part in encoded if len(part) == 2]
+    if not encoded[0] or not limits:
+        return np.zeros(stored.shape, dtype=bool)
+    padding: Mask = (stored >= min(limits)) & (stored <= max(limits))
+    return padding
+
+
+def _beyond_circle(dataset: Dataset, shape: tuple[int, ...]) -> Mask:
+    """Pixels that lie wholly outside the Reconstruction Diameter, where it is stated."""
+    diameter_mm = numbers(dataset, "ReconstructionDiameter", 1)
+    if not diameter_mm:
+        return np.zeros(shape, dtype=bool)
+    spacing_mm = numbers(dataset, "PixelSpacing", 2)
+    rows, columns = (
+        (np.arange(size) - (size - 1) / 2) * step
+        for size, step in zip(shape, spacing_mm, strict=True)
+    )
+    beyond: Mask = np.hypot(rows[:, None], columns) > diameter_mm[0] / 2 + max(spacing_mm)
+    return beyond

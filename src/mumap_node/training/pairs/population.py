@@ -27,6 +27,7 @@ class Population:
         site_patients: Patients of both that are people.
         seeds: Of the cohorts.
         strata: Name and how it is distributed, of the simulated patients learned from.
+        cohorts: What tells a cohort from others: seed, cases that are used, version.
     """
 
     learned: int
@@ -36,6 +37,7 @@ class Population:
     site_patients: int
     seeds: tuple[int, ...] = ()
     strata: tuple[tuple[str, str], ...] = ()
+    cohorts: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -48,9 +50,9 @@ class Population:
             )
             if count
         ]
-        seeds = f" (seed {', '.join(map(str, self.seeds))})" if self.seeds else ""
+        cohorts = f" ({'; '.join(self.cohorts)})" if self.cohorts else ""
         return (
-            f"{' and '.join(people)}{seeds}: {self.learned} pairs to learn from, "
+            f"{' and '.join(people)}{cohorts}: {self.learned} pairs to learn from, "
             f"{self.validated} of other patients to choose the weights by"
         )
 
@@ -61,6 +63,7 @@ def describe(
     """Count the patients of a run."""
     every = (*learned, *validated)
     simulated = [source for source in every if source.is_simulated]
+    cohorts = _cohorts(simulated)
     site = [source for source in every if not source.is_simulated]
     return Population(
         len(learned),
@@ -68,8 +71,9 @@ def describe(
         refused,
         len({source.patient for source in simulated}),
         len({source.patient for source in site}),
-        tuple(sorted(set(_seeds(simulated)))),
+        tuple(sorted({cohort.seed for cohort in cohorts})),
         tuple(_strata([source for source in learned if source.is_simulated])),
+        tuple(map(str, cohorts)),
     )
 
 
@@ -87,7 +91,7 @@ def read_population(run: Path) -> Population:
     """
     try:
         content = json.loads((run / POPULATION_FILE).read_text(encoding="utf-8"))
-        content["seeds"] = tuple(content["seeds"])
+        content |= {key: tuple(content[key]) for key in ("seeds", "cohorts")}
         content["strata"] = tuple((name, value) for name, value in content["strata"])
         return Population(**content)
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -95,11 +99,34 @@ def read_population(run: Path) -> Population:
         raise ConfigurationError("no-such-run", [problem]) from error
 
 
-def _seeds(simulated: Iterable[PairSource]) -> Iterable[int]:
-    for folder in {source.nac.parents[1] for source in simulated}:
-        seed = _json(folder / "manifest.json").get("seed")
-        if isinstance(seed, int):
-            yield seed
+@dataclass(frozen=True, order=True, slots=True)
+class _Cohort:
+    """What is told of a cohort."""
+
+    seed: int
+    cases: int
+    version: str
+    torsos: int
+
+    def __str__(self) -> str:
+        torsos = f", torsos of {self.torsos} CTs" if self.torsos else ""
+        return f"seed {self.seed}, {self.cases} cases, version {self.version}{torsos}"
+
+
+def _cohorts(simulated: Iterable[PairSource]) -> list[_Cohort]:
+    """Those whose manifest says what they are, with the number of cases that are used."""
+    used = Counter(source.nac.parents[1] for source in simulated)
+    manifests = [(_json(folder / "manifest.json"), cases) for folder, cases in used.items()]
+    return sorted(
+        _Cohort(
+            manifest["seed"],
+            cases,
+            manifest.get("software_version", "unknown"),
+            len(manifest.get("volumes", ())),
+        )
+        for manifest, cases in manifests
+        if isinstance(manifest.get("seed"), int)
+    )
 
 
 def _strata(simulated: Iterable[PairSource]) -> Iterable[tuple[str, str]]:

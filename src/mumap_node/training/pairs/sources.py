@@ -4,29 +4,31 @@ Nothing of a patient leaves this module: pairs are known by keys derived from UI
 digest that is used to part them and is written nowhere.
 """
 
-import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage
 
-from mumap_node.dicom.elements import text, texts
-from mumap_node.dicom.files import read_dataset
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.selection import select_nac_reconstruction
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging import resampling
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.volume import Volume
+from mumap_node.training.pairs.archive import (
+    KEY_DIGITS,
+    Instance,
+    digest,
+    look,
+    read_file,
+    truth_beside,
+)
 from mumap_node.training.pairs.ct import read_ct, to_truth
 from mumap_node.training.pairs.registration import LARGEST_SHIFT_MM, LEAST_DICE, register
 from mumap_node.training.pairs.truth import is_map, read_map, require_plausible
-
-KEY_DIGITS = 12
-"""Of a SHA-256 in hexadecimal: no two of a million pairs share them."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,8 +53,9 @@ class PairSource:
     """Where a pair lies, to be read when it is needed.
 
     Attributes:
-        key: Names the pair; derived from the SOP Instance UID of its reconstruction.
-        patient: Digest of the patient; pairs that share it are never parted.
+        key: Names the pair; of the SOP Instance UID of its reconstruction, or of what was drawn.
+        patient: Digest of Patient ID and issuer, or of who was drawn; pairs that share it are
+            never parted.
         nac: File of the reconstruction.
         truth: File of the map, or files of a CT series.
         is_simulated: Whether both come from the simulator, and so lie where they should.
@@ -71,9 +74,9 @@ class PairSource:
             InputRejected: One cannot be read or believed, or they do not lie on each other
                 (``misregistered``).
         """
-        selected = select_nac_reconstruction(_read(self.nac), assume_nac=True)
+        selected = select_nac_reconstruction(read_file(self.nac), assume_nac=True)
         source = read_reconstruction(selected.dataset)
-        lac = _truth([_read(path) for path in self.truth], source.volume)
+        lac = _truth([read_file(path) for path in self.truth], source.volume)
         if not self.is_simulated:
             _require_registered(source.volume, lac)
         return Pair(self.key, source.volume, lac, source.acquisition)
@@ -98,109 +101,79 @@ def of_cohort(folder: Path) -> list[PairSource]:
     """The finished cases of a simulated cohort, in their order.
 
     Raises:
-        ConfigurationError: ``no-pairs`` where there are none.
+        ConfigurationError: ``no-pairs`` where there are none, ``no-cohort`` where nobody knows
+            what one was drawn from.
     """
     cases = sorted(path.parent for path in folder.glob("case-*/map.dcm"))
     if not cases:
         problem = f"{folder}: expected a cohort of `mumap-node simulate`, found no case"
         raise ConfigurationError("no-pairs", [problem])
-    return [
-        PairSource(
-            key=f"{folder.name}/{case.name}",
-            patient=_digest(folder.name, case.name),
-            nac=case / "nac.dcm",
-            truth=(case / "map.dcm",),
-            is_simulated=True,
-        )
-        for case in cases
-    ]
+    return [_simulated(case) for case in cases]
 
 
-def of_site(folders: Iterable[Path]) -> tuple[list[PairSource], list[Doubtful]]:
-    """Pairs among the DICOM files below folders, and the reconstructions that found no partner.
+def of_site(
+    folders: Iterable[Path], ct_description: str = ""
+) -> tuple[list[PairSource], list[Doubtful]]:
+    """Pairs among the DICOM files below folders, and the reconstructions that are not used.
 
     A reconstruction and its map share study and frame of reference. A vendor's map goes before
     the CT it was made from; several of either leave it open which one was meant.
+
+    Args:
+        folders: Where to look.
+        ct_description: Part of the Series Description of the CTs that may be paired.
 
     Raises:
         ConfigurationError: ``no-pairs`` where there is no reconstruction at all.
     """
     names = sorted({path for folder in folders for path in folder.rglob("*") if path.is_file()})
-    instances = [instance for path in names if (instance := _look(path)) is not None]
-    shelves: dict[tuple[str, str], list[_Instance]] = defaultdict(list)
+    instances = [instance for path in names if (instance := look(path)) is not None]
+    shelves: dict[tuple[str, str], list[Instance]] = defaultdict(list)
     for instance in instances:
         shelves[instance.study, instance.frame_of_reference].append(instance)
     found, doubtful = [], []
-    for instance in instances:
-        if instance.kind != "nac":
-            continue
+    for nac in (instance for instance in instances if instance.kind == "nac"):
+        shelf = shelves[nac.study, nac.frame_of_reference]
         try:
-            found.append(_paired(instance, shelves[instance.study, instance.frame_of_reference]))
+            truth = truth_beside(nac, shelf, ct_description)
+            found.append(PairSource(nac.key, nac.patient, nac.path, truth, is_simulated=False))
         except InputRejected as error:
-            doubtful.append(Doubtful(instance.key, error.reason, error.sentence))
+            doubtful.append(Doubtful(nac.key, error.reason, error.sentence))
     if not found and not doubtful:
         problem = "expected nAC reconstructions (NM RECON TOMO EMISSION) below --pairs, found none"
         raise ConfigurationError("no-pairs", [problem])
     return found, doubtful
 
 
-@dataclass(frozen=True, slots=True)
-class _Instance:
-    """What is remembered of a file: where it belongs, never whose it is."""
-
-    path: Path
-    kind: str
-    key: str
-    patient: str
-    study: str
-    series: str
-    frame_of_reference: str
+def once(sources: Iterable[PairSource]) -> tuple[list[PairSource], list[Doubtful]]:
+    """Every pair once, and what came again, by another folder or as a copy."""
+    kept: dict[str, PairSource] = {}
+    again = []
+    for source in sources:
+        if kept.setdefault(source.key, source) is not source:
+            sentence = "expected every pair once, found it in another place too"
+            again.append(Doubtful(source.key, reason="duplicate-pair", sentence=sentence))
+    return list(kept.values()), again
 
 
-def _look(path: Path) -> _Instance | None:
-    """A file of a pair; None for anything else, among it all that is not DICOM."""
+def _simulated(case: Path) -> PairSource:
+    """Its key and patient follow from what was drawn, wherever the cohort lies.
+
+    Cases that show the torso of one CT are one patient, whatever heart and uptake they were given.
+    """
     try:
-        dataset = _read(path)
-        kind = _kind(dataset)
-    except InputRejected:
-        return None
-    if not kind:
-        return None
-    return _Instance(
-        path,
-        kind,
-        _digest(text(dataset, "SOPInstanceUID"))[:KEY_DIGITS],
-        _digest(text(dataset, "PatientID"), text(dataset, "IssuerOfPatientID")),
-        text(dataset, "StudyInstanceUID"),
-        text(dataset, "SeriesInstanceUID"),
-        text(dataset, "FrameOfReferenceUID"),
-    )
-
-
-def _kind(dataset: Dataset) -> str:
-    if text(dataset, "SOPClassUID") == CTImageStorage:
-        return "" if "LOCALIZER" in texts(dataset, "ImageType") else "ct"
-    if is_map(dataset):
-        return "map"
-    select_nac_reconstruction(dataset, assume_nac=True)
-    return "nac"
-
-
-def _paired(nac: _Instance, shelf: Sequence[_Instance]) -> PairSource:
-    """The pair of a reconstruction and the only map, else the only CT series, beside it."""
-    if not nac.frame_of_reference:
-        raise InputRejected("no-truth", "expected a Frame of Reference UID to find a map by")
-    for kind in ("map", "ct"):
-        series = sorted({instance.series for instance in shelf if instance.kind == kind})
-        if len(series) > 1:
-            raise InputRejected(
-                "ambiguous-truth", f"expected one {kind} series beside it, found {len(series)}"
-            )
-        if series:
-            files = sorted(instance.path for instance in shelf if instance.series == series[0])
-            return PairSource(nac.key, nac.patient, nac.path, tuple(files), is_simulated=False)
-    raise InputRejected(
-        "no-truth", "expected a map or a CT of the same study and frame of reference, found none"
+        facts = json.loads((case / "case.json").read_text(encoding="utf-8"))
+        seed, index, anatomy = facts["seed"], facts["index"], facts.get("anatomy", "drawn")
+    except (OSError, ValueError, KeyError) as error:
+        problem = f"{case}: expected seed and index in case.json, found {type(error).__name__}"
+        raise ConfigurationError("no-cohort", [problem]) from None
+    key, is_drawn = f"seed-{seed}/case-{index:05d}", anatomy == "drawn"
+    return PairSource(
+        key=key if is_drawn else f"{key}/{digest(anatomy)[:KEY_DIGITS]}",
+        patient=digest("drawn", str(seed), str(index)) if is_drawn else digest("torso", anatomy),
+        nac=case / "nac.dcm",
+        truth=(case / "map.dcm",),
+        is_simulated=True,
     )
 
 
@@ -225,15 +198,3 @@ def _require_registered(nac: Volume, lac: Volume) -> None:
             f"{LARGEST_SHIFT_MM:g} mm, found {found.dice:.2f} and a shift of {slices:g} mm to the "
             f"head, {rows:g} mm to the back and {columns:g} mm to the left",
         )
-
-
-def _read(path: Path) -> Dataset:
-    try:
-        with path.open("rb") as file:
-            return read_dataset(file)
-    except OSError as error:
-        raise InputRejected("unreadable", f"the file cannot be read: {error.strerror}") from None
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -20,6 +20,8 @@ def split(
     patients = sorted({source.patient for source in sources})
     if len(patients) < 2:
         problem = f"expected pairs of at least two patients, found {len(patients)}"
+        if len(sources) > 1:
+            problem += f": all {len(sources)} pairs have one Patient ID, or none, or one torso"
         raise ConfigurationError("no-pairs", [problem])
     held = {patient for patient in patients if int(patient[:8], 16) < share * 2**32}
     held = (held | {patients[0]}) - {patients[-1]}

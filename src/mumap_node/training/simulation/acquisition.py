@@ -12,8 +12,12 @@ from mumap_node.training.simulation.camera import Camera
 from mumap_node.training.simulation.conditions import Conditions, draw_conditions
 from mumap_node.training.simulation.expectation import Attenuator, expect
 
-OUTLINE_LAC_PER_CM = 0.03
-"""What attenuates more is solid for the path of the detector."""
+BODY_LAC_PER_CM = 0.03
+"""What attenuates more is body for the path of the detector."""
+
+TABLE_SHARE = 0.1
+"""Of the table's largest LAC: what attenuates more is table; its hollow pallet attenuates less
+than the thinnest lung, but a detector stops at it all the same."""
 
 PATCHES = 8
 """Along each edge of a detector, between which its sensitivity varies smoothly."""
@@ -93,8 +97,9 @@ def acquire(
 
 def outline_mm(anatomy: Attenuator) -> NDArray[np.float64]:
     """(x, y) of everything the detector must keep clear of, the table included."""
-    solid = (anatomy.lac_per_cm + anatomy.table_per_cm > OUTLINE_LAC_PER_CM).any(axis=0)
-    row, column = np.nonzero(solid)
+    table = anatomy.table_per_cm
+    solid = (anatomy.lac_per_cm > BODY_LAC_PER_CM) | (table > TABLE_SHARE * table.max())
+    row, column = np.nonzero(solid.any(axis=0))
     index = np.stack([np.zeros_like(row), row, column], axis=1)
     return anatomy.geometry.to_patient(index)[:, :2]
 

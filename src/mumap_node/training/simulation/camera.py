@@ -60,6 +60,10 @@ SCATTER_WINDOWS = ((7.0, True, 0.4), (12.0, False, 0.4), (20.0, False, 0.2))
 """Width in keV, whether there is one above the photopeak too, share: the triple energy window
 (Ogawa 1991, doi 10.1109/42.97591), and one window as GE and Siemens set it for Tc-99m."""
 
+MINUTES = {1: (15.0, 30.0), 2: (8.0, 20.0)}
+"""Shortest and longest acquisition by number of heads: 25 s a stop for 64 views are 27 minutes with
+one head, and 13 with two."""
+
 MEDIAN_COUNTS = 7.0e6
 COUNTS_RANGE = (2.0e6, 20.0e6)
 """Photopeak counts of a whole acquisition, at a body mass index of 27 kg/m²."""
@@ -81,7 +85,8 @@ class Camera:
         collimator: "LEHR" (high resolution) or "LEGP" (general purpose); parallel holes.
         hole_diameter_mm: Across the flats of the hexagonal holes.
         hole_length_mm: As built; photons pass some of it, see ``resolution``.
-        intrinsic_fwhm_mm: Of crystal and electronics.
+        intrinsic_fwhm_mm: Of crystal and electronics. It blurs scattered counts, and is what a
+            reconstruction knows; in primary counts the 5.7 mm of the grid stand for it.
         energy_resolution: FWHM over energy, at 140.5 keV.
         follows_contour: Whether each view comes as close as the patient allows; else a circle.
         gap_mm: Between the patient (or the table) and the face of the collimator.
@@ -143,6 +148,11 @@ class Camera:
         return (stop + 0.5) * self.seconds_per_view / 60.0
 
     @property
+    def decay(self) -> NDArray[np.float64]:
+        """Share of the activity of the start that each view sees, 0-1."""
+        return np.exp2(-self.minutes / HALF_LIFE_MINUTES)
+
+    @property
     def seen_rows(self) -> slice:
         """Rows whose centre lies within the axial field of view."""
         rows = min(2 * int(self.axial_field_mm / self.pixel_mm / 2 + 0.5), self.matrix)
@@ -170,6 +180,7 @@ def draw_camera(rng: np.random.Generator, patient: Sitter) -> Camera:
     follows_contour = bool(rng.random() < 0.65)
     matrix = 64 if rng.random() < 0.6 else 128
     photopeak_kev, lower_kev, upper_kev = _draw_windows(rng)
+    heads = 2 if rng.random() < 0.8 else 1
     return Camera(
         collimator=name,
         hole_diameter_mm=diameter_mm,
@@ -180,7 +191,7 @@ def draw_camera(rng: np.random.Generator, patient: Sitter) -> Camera:
         gap_mm=rng.uniform(5.0, 25.0 if follows_contour else 40.0),
         arc_deg=arc_deg,
         views=views,
-        heads=2 if rng.random() < 0.8 else 1,
+        heads=heads,
         start_deg=_draw_start(rng, arc_deg, arc_deg / views, clockwise=clockwise),
         clockwise=clockwise,
         matrix=matrix,
@@ -189,7 +200,7 @@ def draw_camera(rng: np.random.Generator, patient: Sitter) -> Camera:
         photopeak_kev=photopeak_kev,
         lower_kev=lower_kev,
         upper_kev=upper_kev,
-        seconds_per_view=rng.uniform(15.0, 30.0),
+        seconds_per_view=60.0 * rng.uniform(*MINUTES[heads]) / (views // heads),
         counts=_draw_counts(rng, patient.bmi),
     )
 

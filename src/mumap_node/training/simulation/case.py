@@ -1,20 +1,20 @@
 """One simulated patient from the draw to the nAC volume and the true attenuation map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mumap_node.imaging import resampling
 from mumap_node.imaging.polar import LeftVentricle
-from mumap_node.imaging.reconstruction import gaussian
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
+from mumap_node.training.pairs.target import at_target_resolution
 from mumap_node.training.simulation.acquisition import Acquired, acquire
 from mumap_node.training.simulation.anatomy import paint
 from mumap_node.training.simulation.camera import Camera, draw_camera
 from mumap_node.training.simulation.expectation import Attenuator
-from mumap_node.training.simulation.patient import Patient, draw_patient
+from mumap_node.training.simulation.patient import Patient, Vector, draw_patient
+from mumap_node.training.simulation.pixels import mean_way_mm
 from mumap_node.training.simulation.protocol import (
     ReconstructionProtocol,
     draw_protocol,
@@ -22,21 +22,16 @@ from mumap_node.training.simulation.protocol import (
 )
 from mumap_node.training.simulation.tracer import Uptake, distribute, draw_uptake
 
-TARGET_FWHM_MM = 10.0
-"""Of the Gaussian that brings the true map to about the resolution of SPECT, as sites smooth CT
-maps. The table is not in the map: an uncorrected reconstruction does not show it."""
-
 HEART_MARGIN_MM = 20.0
 """Around the left ventricle, for the heart to count as inside the axial field of view."""
 
 CORE_BMI = (18.0, 35.0)
 CORE_COUNTS = (3.0e6, 15.0e6)
-"""Of the core stratum, fixed before anything was trained: body mass index in kg/m², and counts
-in the photopeak."""
+"""Of the core stratum, fixed before anything was trained: kg/m², and counts in the photopeak."""
 
 
 def _physics_grid() -> Geometry:
-    shape, edge_mm = (96, 104, 128), 4.8
+    shape, edge_mm = (96, 104, 160), 4.8
     affine = np.eye(4)
     affine[:3, :3] = np.fliplr(np.eye(3)) * edge_mm
     affine[:3, 3] = -(np.array(shape[::-1]) - 1) / 2 * edge_mm
@@ -44,8 +39,8 @@ def _physics_grid() -> Geometry:
 
 
 PHYSICS_GRID = _physics_grid()
-"""Upright, 461 x 499 x 614 mm round the middle of the field of view; what lies beyond does not
-exist. The acquisition has pixels of its own."""
+"""Upright, 461 x 499 x 768 mm round the middle of the field of view: the widest arms drawn reach
+362 mm to a side. What lies beyond does not exist. The acquisition has pixels of its own."""
 
 
 class Torso(Attenuator, Protocol):
@@ -74,7 +69,9 @@ class Strata:
         position: "supine" or "prone".
         arms: "up" or "down".
         matrix: 64 or 128.
+        field_mm: Edge of the square field in the plane of a slice.
         counts: In the photopeak.
+        moved: Whether the patient did, during the acquisition.
         heart_in_field: Whether the left ventricle and 2 cm round it lie in the axial field.
         core: Supine, arms up, BMI 18-35, the heart in the field, 3 to 15 million counts.
     """
@@ -84,7 +81,9 @@ class Strata:
     position: str
     arms: str
     matrix: int
+    field_mm: float
     counts: float
+    moved: bool
     heart_in_field: bool
     core: bool
 
@@ -100,10 +99,12 @@ class Case:
         uptake: Where the tracer went.
         camera: What imaged.
         protocol: How it was reconstructed.
-        heart: The left ventricle in LPS mm.
+        heart: The left ventricle in LPS mm. It, map, labels and segments lie where the patient
+            was on average over the views: where ``nac`` shows one who moved.
         nac: Reconstruction without attenuation correction, counts.
-        lac: The true map on the grid of ``nac``, 1/cm at 140.5 keV, narrow beam, without the
-            table, smoothed with ``TARGET_FWHM_MM``.
+        lac: The true map on the grid of ``nac``, 1/cm at 140.5 keV, narrow beam, at the
+            resolution of ``at_target_resolution``. The table is not in it: an uncorrected
+            reconstruction does not show it.
         labels: Tissue of each voxel of ``nac``.
         segments: AHA segment 1-17 of each voxel of ``nac``, 0 elsewhere.
         acquired: The projections.
@@ -173,6 +174,9 @@ def observe(
     protocol = draw_protocol(settings, camera, anatomy.heart.centre_mm[2])
     acquired = acquire(anatomy, activity, camera, physics, scatter_windows=scatter_windows)
     nac = reconstruct(acquired, protocol)
+    place, heart = _on_average(anatomy, mean_way_mm(camera, acquired.conditions.motion))
+    in_field = _is_heart_in_field(anatomy.segments, place, nac.geometry)
+    lac = Volume(anatomy.lac_per_cm, place, Quantity.LAC_PER_CM)
     return Case(
         seed=seed,
         index=index,
@@ -180,20 +184,22 @@ def observe(
         uptake=uptake,
         camera=camera,
         protocol=protocol,
-        heart=anatomy.heart,
+        heart=heart,
         nac=nac,
-        lac=target_map(anatomy, nac.geometry),
-        labels=_nearest(anatomy.labels, anatomy.geometry, nac.geometry),
-        segments=_nearest(anatomy.segments, anatomy.geometry, nac.geometry),
+        lac=at_target_resolution(lac, nac.geometry),
+        labels=_nearest(anatomy.labels, place, nac.geometry),
+        segments=_nearest(anatomy.segments, place, nac.geometry),
         acquired=acquired,
-        strata=_strata(patient, acquired, anatomy, nac.geometry),
+        strata=_strata(patient, acquired, in_field=in_field),
     )
 
 
-def target_map(anatomy: Attenuator, geometry: Geometry) -> Volume:
-    """The map a network should give on a grid: smoothed, without the table."""
-    smooth = gaussian(anatomy.lac_per_cm, anatomy.geometry.spacing_mm, TARGET_FWHM_MM)
-    return resampling.onto(Volume(smooth, anatomy.geometry, Quantity.LAC_PER_CM), geometry)
+def _on_average(anatomy: Torso, way_mm: Vector) -> tuple[Geometry, LeftVentricle]:
+    """Grid and ventricle of a patient who was away by ``way_mm`` on average."""
+    affine = anatomy.geometry.affine.copy()
+    affine[:3, 3] += way_mm
+    x, y, z = np.add(anatomy.heart.centre_mm, way_mm).tolist()
+    return replace(anatomy.geometry, affine=affine), replace(anatomy.heart, centre_mm=(x, y, z))
 
 
 def _nearest(labels: NDArray[np.uint8], source: Geometry, target: Geometry) -> NDArray[np.uint8]:
@@ -210,16 +216,17 @@ def _nearest(labels: NDArray[np.uint8], source: Geometry, target: Geometry) -> N
     return result
 
 
-def _strata(patient: Patient, acquired: Acquired, anatomy: Torso, field: Geometry) -> Strata:
+def _strata(patient: Patient, acquired: Acquired, *, in_field: bool) -> Strata:
     counts = float(acquired.photopeak.sum(dtype=np.float64))
-    in_field = _is_heart_in_field(anatomy, field)
     return Strata(
         sex=patient.sex,
         bmi=patient.bmi,
         position=patient.position,
         arms=patient.arms,
         matrix=acquired.camera.matrix,
+        field_mm=acquired.camera.matrix * acquired.bin_mm,
         counts=counts,
+        moved=acquired.conditions.motion is not None,
         heart_in_field=in_field,
         core=(
             patient.position == "supine"
@@ -231,16 +238,13 @@ def _strata(patient: Patient, acquired: Acquired, anatomy: Torso, field: Geometr
     )
 
 
-def _is_heart_in_field(anatomy: Torso, field: Geometry) -> bool:
+def _is_heart_in_field(segments: NDArray[np.uint8], place: Geometry, field: Geometry) -> bool:
     """Whether the whole left ventricle, with a margin, lies between the outer slices' faces."""
-    slices = np.flatnonzero(anatomy.segments.any(axis=(1, 2)))
+    slices = np.flatnonzero(segments.any(axis=(1, 2)))
     if not slices.size:
         return False
-    index = np.zeros((2, 3))
-    index[:, 0] = slices[[0, -1]]
-    lowest_mm, highest_mm = anatomy.geometry.to_patient(index)[:, 2]
-    index[:, 0] = -0.5, field.shape[0] - 0.5
-    floor_mm, ceiling_mm = field.to_patient(index)[:, 2]
-    return bool(
-        floor_mm <= lowest_mm - HEART_MARGIN_MM and highest_mm + HEART_MARGIN_MM <= ceiling_mm
-    )
+    ends, faces = np.zeros((2, 2, 3))
+    ends[:, 0], faces[:, 0] = slices[[0, -1]], (-0.5, field.shape[0] - 0.5)
+    lowest_mm, highest_mm = place.to_patient(ends)[:, 2] + (-HEART_MARGIN_MM, HEART_MARGIN_MM)
+    floor_mm, ceiling_mm = field.to_patient(faces)[:, 2]
+    return bool(floor_mm <= lowest_mm and highest_mm <= ceiling_mm)

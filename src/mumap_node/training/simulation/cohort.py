@@ -1,6 +1,6 @@
 """A cohort of simulated patients on disk: how it is laid out, and how it is read.
 
-DIR/manifest.json              seed, version and the cases that are complete
+DIR/manifest.json              seed, version and what else makes this cohort
 DIR/case-00000/nac.dcm         the reconstruction without attenuation correction
                map.dcm         the true attenuation map on its grid
                labels.nii.gz   tissue of every voxel of that grid
@@ -89,7 +89,7 @@ class Plan:
     """What makes one cohort differ from another, beside the number of its cases.
 
     Attributes:
-        seed: Cases of one seed are all different, and each the same on any machine.
+        seed: Cases of one seed are all different, and each the same whenever it is made.
         software_version: Of this package; another one may draw other patients.
         projections: Whether they are kept.
         volumes: Names of the CTs that lend their anatomy in turn; none where it is drawn.
@@ -145,9 +145,8 @@ class Cohort:
         return self.folder / f"case-{index:05d}"
 
     def write_manifest(self) -> None:
-        """Write the plan, and the cases that are complete now."""
-        stated = {**asdict(self.plan), "cases": [case.folder.name for case in self]}
-        text = json.dumps(stated, indent=1) + "\n"
+        """Write the plan; which cases are complete, their folders tell."""
+        text = json.dumps(asdict(self.plan), indent=1) + "\n"
         draft = self.folder / f".{MANIFEST}"
         draft.write_text(text, encoding="utf-8")
         draft.replace(self.folder / MANIFEST)

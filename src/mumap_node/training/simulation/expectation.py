@@ -13,12 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from mumap_node.imaging.reconstruction import Orbit, Projector, Resolution
 from mumap_node.imaging.volume import Geometry, Voxels
-from mumap_node.training.simulation.camera import (
-    DETECTOR_WIDTH_MM,
-    HALF_LIFE_MINUTES,
-    Camera,
-    Window,
-)
+from mumap_node.training.simulation.camera import DETECTOR_WIDTH_MM, Camera, Window
 from mumap_node.training.simulation.conditions import Conditions
 from mumap_node.training.simulation.pixels import onto_pixels
 from mumap_node.training.simulation.scatter import PEAK_KEV, acceptance, project_scatter
@@ -100,7 +95,7 @@ def expect(
 ) -> Expected:
     """Attenuation, resolution, scatter, motion and decay, on the camera's pixels."""
     filled = _filled(anatomy, activity)
-    decay = np.exp2(-camera.minutes / HALF_LIFE_MINUTES)[:, None, None].astype(np.float32)
+    decay = camera.decay[:, None, None].astype(np.float32)
     fine = _project(filled, orbit, camera)
     direct = decay * onto_pixels(fine, filled.edge_mm, camera, conditions.motion)
     windows = [camera.photopeak_kev] + [camera.lower_kev] * scatter_windows

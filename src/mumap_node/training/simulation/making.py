@@ -1,4 +1,4 @@
-"""Makes cohorts: cases in parallel, each complete or absent, the same on any machine."""
+"""Makes cohorts: cases in parallel, each complete or absent, the same whenever it is made."""
 
 import json
 import shutil
@@ -101,12 +101,9 @@ def run(
         missing = [index for index in indices if not cohort.case_folder(index).exists()]
         kept = len(indices) - len(missing)
         progress(kept, len(indices))
-        try:
-            made = in_processes(partial(_make_case, cohort, simulate), missing, jobs)
-            for done, _ in enumerate(made, kept + 1):
-                progress(done, len(indices))
-        finally:
-            cohort.write_manifest()
+        made = in_processes(partial(_make_case, cohort, simulate), missing, jobs)
+        for done, _ in enumerate(made, kept + 1):
+            progress(done, len(indices))
     except OSError as error:
         problem = f"expected to write below {folder}, found: {error.strerror}"
         raise ConfigurationError("output-not-writable", [problem]) from None
@@ -173,7 +170,7 @@ def write_case(case: Case, folder: Path, plan: Plan) -> None:
 
 def _examination(case: Case, plan: Plan) -> Examination:
     patient = case.patient
-    height_m = patient.height_cm / 100
+    was_measured = not plan.volumes  # of whom a CT shows, nobody knows height and weight
     return Examination(
         key=(plan.software_version, *plan.volumes, str(case.seed), str(case.index)),
         patient_name=f"SIMULATED^{case.seed}-{case.index:05d}",
@@ -182,8 +179,8 @@ def _examination(case: Case, plan: Plan) -> Examination:
         side=Side(patient.position),
         at=FIRST_EXAMINATION + case.index * BETWEEN_EXAMINATIONS,
         description="SIMULATED myocardial perfusion SPECT",
-        height_m=height_m,
-        weight_kg=patient.bmi * height_m**2,
+        height_m=patient.height_cm / 100 if was_measured else 0.0,
+        weight_kg=patient.weight_kg if was_measured else 0.0,
     )
 
 
@@ -226,6 +223,7 @@ def _facts(case: Case, plan: Plan) -> dict[str, object]:
         "uptake": case.uptake,
         "camera": case.camera,
         "conditions": case.acquired.conditions,
+        "scatter_to_primary": case.acquired.scatter_to_primary,
         "protocol": case.protocol,
         "heart": case.heart,
         "strata": case.strata,

@@ -60,13 +60,29 @@ def rebinning(
     return matrix
 
 
+def mean_way_mm(camera: Camera, motion: Motion | None) -> tuple[float, float, float]:
+    """How far the patient was from where the acquisition began, LPS, on average over the views.
+
+    All views last equally long, and a reconstruction weighs them alike.
+    """
+    if motion is None:
+        return 0.0, 0.0, 0.0
+    share = float(_way_done(camera, motion).mean())
+    return share * motion.lateral_mm, 0.0, share * motion.axial_mm
+
+
 def _moved_mm(camera: Camera, motion: Motion | None) -> NDArray[np.float64]:
     """Axial and lateral shift of each view on the detector."""
     if motion is None:
         return np.zeros((camera.views, 2))
-    share = motion.share(camera.minutes / camera.minutes.max())
+    share = _way_done(camera, motion)
     leftward = -np.cos(np.radians(camera.angles_deg))  # bins per way to the patient's left
     return np.stack([share * motion.axial_mm, share * motion.lateral_mm * leftward], axis=1)
+
+
+def _way_done(camera: Camera, motion: Motion) -> NDArray[np.float64]:
+    """Share of its way that the patient has gone at each view, 0-1."""
+    return motion.share(camera.minutes / camera.minutes.max())
 
 
 def _detector(camera: Camera) -> Voxels:

@@ -99,9 +99,13 @@ def _draw_updates(rng: np.random.Generator, views: int) -> tuple[int, int]:
 
 
 def reconstruct(acquired: Acquired, protocol: ReconstructionProtocol) -> Volume:
-    """The nAC volume a site would look at, upright, in the coordinates of the simulation."""
+    """The nAC volume a site would look at, upright, in the coordinates of the simulation.
+
+    Decay during the acquisition is undone; of attenuation and scatter nothing is.
+    """
     kept = kept_rows(acquired, protocol)
-    photopeak = acquired.photopeak[:, kept]
+    decay = acquired.camera.decay[:, None, None].astype(np.float32)
+    photopeak = acquired.photopeak[:, kept] / decay
     geometry = _geometry(acquired, kept)
     if protocol.method == "FBP":
         voxels = fbp(

@@ -38,6 +38,10 @@ BUILD_UP_BELOW = 0.5
 between the single scatter and the detector: in windows round the photopeak and below it. Fitted
 to traced photons in a water cylinder; that they lose energy and are attenuated more is in it."""
 
+MATTER_LAC_PER_CM = 0.015
+"""What attenuates more counts for the mean density on the way to a scatter: about half of
+the thinnest lung, so all but air. A share of the maximum would depend on whether there is metal."""
+
 SUBVOXELS = 2
 """Points along each edge of a voxel at which its kernel is averaged; even, so none is at zero."""
 
@@ -106,8 +110,8 @@ def project_scatter(
     seen = (len(activity), steps_mm.size, steps_mm.size)  # slice, depth behind the collimator, bin
     reach = int(REACH_MM / spacing_mm)
     padded = [fft.next_fast_len(max(count, reach + 1) + reach, real=True) for count in seen]
-    dense = lac_per_cm > lac_per_cm.max() / 8  # lungs and all else but air
-    mean_lac = float(lac_per_cm.sum(where=dense) / max(dense.sum(), 1))
+    matter = lac_per_cm > MATTER_LAC_PER_CM
+    mean_lac = float(lac_per_cm.sum(where=matter) / max(matter.sum(), 1))
     kernels = [
         _spectrum(window, energy_resolution, spacing_mm, mean_lac, padded) for window in windows_kev
     ]

@@ -6,7 +6,10 @@ from mumap_node.imaging import resampling
 from mumap_node.training.evaluation import cases
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.studies import measure, study
-from patients import HEART, SPACING_MM, projections, scaled_models, torso, write_cohort
+from mumap_node.training.simulation.anatomy import Tissue
+from mumap_node.training.simulation.camera import Camera
+from mumap_node.training.simulation.cohort import Cohort
+from patients import HEART, SPACING_MM, labels, projections, scaled_models, torso, write_cohort
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +30,23 @@ def test_a_simulated_patient_is_read_with_all_that_is_known(cohort):
     assert found.groups == {
         "sex": "F", "BMI": "25 to 30", "position": "supine", "arms": "up",
         "counts (million)": "3 to 6", "matrix": "64", "collimator": "LEHR", "arc": "180°",
-        "reconstruction": "OSEM", "heart": "whole in the field",
+        "in-plane field": "400 mm and more", "patient motion": "no",
+        "reconstruction": "OSEM", "device": "implanted", "heart": "whole in the field",
     }  # fmt: skip
     assert sources[0].load().groups["BMI"] == "below 25"
+    assert sources[0].load().groups["device"] == "none"
+    np.testing.assert_array_equal(found.tissues["lung"], labels(1) == Tissue.LUNG)
+    assert not found.tissues["bone"].any()
     assert sources[0].load().patient != found.patient
 
 
 def test_projections_come_with_their_scatter(cohort):
     found = cases.of_cohort(cohort)[0].load().projections
 
-    np.testing.assert_array_equal(found.photopeak, projections(0).photopeak)
+    (facts, *_) = [case.facts() for case in Cohort.open(cohort)]
+    ratio = found.photopeak.sum(axis=(1, 2)) / projections(0).photopeak.sum(axis=(1, 2))
+    assert ratio == pytest.approx(1 / Camera(**facts["camera"]).decay, rel=1e-5)
+    assert ratio[-1] > 1.01  # what decayed on the way to the last view is given back
     assert found.orbit.angles_deg == pytest.approx(projections(0).orbit.angles_deg)
     assert (found.bin_mm, found.slice_mm) == (SPACING_MM, SPACING_MM)
     level = 0.1 / 6 * 28 / 2  # lower window of 6 keV below a photopeak of 28 keV

@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.findings import Verdict
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 from mumap_node.pipeline import Model
-from mumap_node.service.evaluation import find_model
+from mumap_node.service.evaluation import baseline, find_model
 from mumap_node.settings.loading import settings_without_file
 from mumap_node.training.evaluation.methods import (
     MEAN_MAP,
@@ -71,3 +72,19 @@ def test_a_folder_may_be_named_from_where_one_stands(monkeypatch):
     found, _ = find_model(str(Path()), settings_without_file())
 
     assert found.identity == "uniform-body-1.0"
+
+
+def test_a_folder_of_one_model_is_that_model_and_of_several_none(tmp_path):
+    settings = settings_without_file()
+    (tmp_path / BASELINE.name).symlink_to(BASELINE)
+    assert find_model(str(tmp_path), settings)[0].identity == "uniform-body-1.0"
+
+    copy = tmp_path / "uniform-body-2.0"
+    copy.mkdir()
+    (copy / "model.toml").touch()
+    with pytest.raises(ConfigurationError, match="expected one model, found uniform-body"):
+        find_model(str(tmp_path), settings)
+
+
+def test_the_baseline_is_the_one_of_the_package():
+    assert baseline()().card.identity == "uniform-body-1.0"

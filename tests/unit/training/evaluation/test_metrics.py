@@ -60,6 +60,32 @@ def test_bias_is_told_by_tissue():
     assert found["bias_soft_per_cm"] == found["bias_bone_per_cm"] == 0
 
 
+def test_the_rim_of_gas_is_no_lung_where_labels_tell(block):
+    """Gas amidst water, blurred: its rim has the LAC of lung."""
+    block[8:12, 8:12, 8:12] = 0.05
+    lung = np.zeros(block.shape, bool)
+    lung[6, 6, 6] = True
+    too_high = block + 0.03 * (block == 0.05) + 0.01 * lung
+    truth, found = lac(block, 8.0), lac(too_high, 8.0)
+
+    by_lac = metrics.map_errors(found, truth)
+    by_label = metrics.map_errors(found, truth, {"lung": lung, "bone": ~lung & False})
+
+    assert by_lac["bias_lung_per_cm"] == pytest.approx(0.03)
+    assert by_label["bias_lung_per_cm"] == pytest.approx(0.01)
+    assert np.isnan(by_label["bias_bone_per_cm"])
+    assert by_label["dice_lungs"] == by_lac["dice_lungs"]
+
+
+def test_labels_beyond_a_ct_count_nowhere(block):
+    truth = block.copy()
+    truth[:10] = np.nan
+    everywhere = {"lung": np.ones(block.shape, bool)}
+    found = metrics.map_errors(lac(block + 0.01), lac(truth), everywhere)
+
+    assert found["bias_lung_per_cm"] == pytest.approx(0.01)
+
+
 def test_a_body_that_is_shifted_by_half_its_width_overlaps_by_half(block):
     found = metrics.map_errors(lac(np.roll(block, 5, axis=1)), lac(block))
 

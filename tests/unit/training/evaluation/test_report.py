@@ -5,7 +5,7 @@ import pytest
 from mumap_node.training.evaluation.definitions import METRICS
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.pictures import draw
-from mumap_node.training.evaluation.report import HEADLINE, render
+from mumap_node.training.evaluation.report import HEADLINE, TABLES, render
 from mumap_node.training.evaluation.results import assemble
 from mumap_node.training.evaluation.studies import measure, study
 from patients import case, scaled_models
@@ -15,6 +15,7 @@ ABOUT = {
     "summary": "A toy <b>that is wrong</b>",
     "data": "simulated patients",
     "is_simulated": True,
+    "was_trained_on": False,
     "correction": "OSEM 4 x 8",
     "facts": {"cohort": "seed 1"},
 }
@@ -68,6 +69,24 @@ def test_the_report_says_that_it_is_simulated_and_research(report):
     assert "simulated patients</span>" in report
     assert "research only</span>" in report
     assert "Figures on real patients will be worse" in report
+
+
+def test_the_report_of_patients_the_model_was_trained_on_says_so_in_red(results, pictures, report):
+    about = {**ABOUT, "was_trained_on": True}
+    found = render(assemble(results, [], about), results, pictures)
+
+    assert '<span class="wrong">the model was trained on these patients</span>' in found
+    assert "trained on these patients" not in report
+
+
+def test_without_an_interval_none_is_shown(report):
+    """Three patients are too few for one."""
+    assert "None" not in report
+    assert not re.search(r"<small>[^<]* to [^<]*</small></td>", report)
+
+
+def test_no_table_is_wider_than_a_page():
+    assert all(len(names) <= 6 for _, names, _ in TABLES)
 
 
 def test_the_report_of_real_pairs_does_not(results, pictures):

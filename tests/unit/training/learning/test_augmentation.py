@@ -1,4 +1,4 @@
-"""Changed cases are still cases: input, truth and mask move together, and left stays left."""
+"""Changed cases are still cases: input, truth and masks move together, and left stays left."""
 
 from dataclasses import fields, replace
 
@@ -18,7 +18,7 @@ def case(seed=0):
     truth[:, 2:18, 6:18, 6:22] = 0.6
     given = truth * (0.5 + 0.5 * torch.rand(SHAPE, generator=random))
     given[:, 8:12, 8:12, 16:20] = 2.0
-    return given, truth, torch.ones(SHAPE)
+    return given, truth, torch.ones(SHAPE), torch.ones(SHAPE)
 
 
 def changed(ranges, seed=0, *, is_sqrt=True):
@@ -52,11 +52,11 @@ def test_a_seed_decides_every_change():
 
 
 @pytest.mark.parametrize("turned_share", [0.0, 1.0])
-def test_input_truth_and_mask_move_together(turned_share):
+def test_input_truth_and_masks_move_together(turned_share):
     ranges = replace(STILL, shift_voxels=3, turned_share=turned_share, rotation_deg=0, scale=0)
     for seed in range(5):
-        given, truth, mask = changed(ranges, seed)
-        given_before, truth_before, _ = case()
+        given, truth, mask, _ = changed(ranges, seed)
+        given_before, truth_before, *_ = case()
 
         assert torch.allclose(
             centre(given) - centre(given_before), centre(truth) - centre(truth_before), atol=0.05
@@ -93,9 +93,36 @@ def test_a_scaled_patient_is_larger_or_smaller_in_all_axes():
     assert max(volumes) > 1.1
 
 
+def test_where_only_the_truth_is_unknown_the_input_stays():
+    """A CT is shorter than what the camera saw; its slices are still part of the input."""
+    given, truth, seen, known = case()
+    truth[:, :6], known[:, :6] = 0, 0
+
+    found = Augmentation(STILL, is_sqrt=True, seed=0)(given, truth, seen, known)
+
+    assert torch.allclose(found[0], given, atol=1e-5)
+    assert torch.equal(found[2], seen)
+    assert torch.equal(found[3], known)
+
+
+def test_a_turned_patient_who_is_cut_off_has_no_air_at_the_cut():
+    """Both masks end within the patient: what is left of it is as dense there as inside."""
+    ranges = replace(STILL, turned_share=1, rotation_deg=6, scale=0.06)
+    seen, known = torch.zeros(SHAPE), torch.zeros(SHAPE)
+    seen[:, 4:16, 4:20, 6:22], known[:, 6:14, 6:18, 8:20] = 1, 1
+    for seed in range(5):
+        given, truth, seen_then, known_then = Augmentation(ranges, is_sqrt=False, seed=seed)(
+            seen.clone(), 0.6 * known, seen, known
+        )
+
+        assert truth[known_then > 0].numpy() == pytest.approx(0.6, abs=1e-5)
+        assert given[seen_then > 0].numpy() == pytest.approx(1.0, abs=1e-5)
+        assert not truth[known_then == 0].any()
+
+
 def test_left_is_never_turned_to_the_right():
     for seed in range(20):
-        given, truth, _ = changed(Ranges(), seed)
+        given, truth, *_ = changed(Ranges(), seed)
         brightest = (given == given.max()).nonzero()[0]
 
         assert brightest[3] > centre(truth)[2]
@@ -103,7 +130,7 @@ def test_left_is_never_turned_to_the_right():
 
 def test_slices_that_are_cut_off_count_no_more():
     ranges = replace(STILL, truncated_share=1, truncated_voxels=6)
-    given, truth, mask = changed(ranges, 1)
+    given, truth, mask, _ = changed(ranges, 1)
 
     assert 0 < float(mask.mean()) < 1
     assert not given[mask == 0].any()
@@ -119,11 +146,11 @@ def test_a_smaller_transaxial_field_of_view_keeps_all_slices():
 
 
 def test_a_case_without_any_field_of_view_is_left_alone():
-    given, truth, _ = case()
+    given, truth, *_ = case()
     nothing = torch.zeros(SHAPE)
 
     found = Augmentation(replace(STILL, truncated_share=1), is_sqrt=True, seed=0)(
-        given, truth, nothing
+        given, truth, nothing, nothing
     )
 
     assert not found[0].any()
@@ -143,7 +170,7 @@ def test_a_case_without_any_field_of_view_is_left_alone():
 def test_what_changes_counts_leaves_the_truth_alone(ranges, is_sqrt):
     found = [changed(ranges, seed, is_sqrt=is_sqrt) for seed in range(10)]
 
-    assert all(torch.equal(truth, case()[1]) for _, truth, _ in found)
-    assert not all(torch.allclose(given, case()[0]) for given, _, _ in found)
-    assert min(float(given.min()) for given, _, _ in found) >= 0
-    assert all(bool(given.isfinite().all()) for given, _, _ in found)
+    assert all(torch.equal(truth, case()[1]) for _, truth, *_ in found)
+    assert not all(torch.allclose(given, case()[0]) for given, *_ in found)
+    assert min(float(given.min()) for given, *_ in found) >= 0
+    assert all(bool(given.isfinite().all()) for given, *_ in found)

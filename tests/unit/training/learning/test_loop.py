@@ -9,7 +9,7 @@ import torch
 
 import toys
 from mumap_node.errors import ConfigurationError
-from mumap_node.training.learning.loop import train
+from mumap_node.training.learning.loop import _case, train
 from mumap_node.training.learning.run import Training, best_network
 from mumap_node.training.learning.validation import errors_of
 
@@ -93,9 +93,53 @@ def test_a_run_leaves_a_table_a_curve_and_its_best_weights(tmp_path):
     truth = torch.from_numpy(cases.cache.truths[4:].astype(np.float32))[:, None]
     given = torch.from_numpy(cases.cache.inputs[4:].astype(np.float32))[:, None]
     found = errors_of(
-        best, list(zip(given, truth.nan_to_num(), truth.isfinite().float(), strict=True)), 0.25
+        best,
+        list(zip(given.nan_to_num(), truth.nan_to_num(), truth.isfinite().float(), strict=True)),
+        0.25,
     )
     assert found.nmae == pytest.approx(trained.lowest, rel=1e-5)
+
+
+def test_what_a_run_goes_on_from_is_written_after_its_best_weights(tmp_path, monkeypatch):
+    """A run that ends between the two neither loses its best weights nor keeps worse ones."""
+    save, names = Training.save, []
+
+    def recorded(training, name):
+        names.append(name)
+        save(training, name)
+
+    monkeypatch.setattr(Training, "save", recorded)
+    run(tmp_path / "run", toys.plan(epochs=1))
+
+    assert names == ["best.pt", "last.pt"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_learned(tmp_path):
+    cases = toys.cases()
+    cases.cache.truths[0, 5, 8, 12] = np.inf
+    cases.cache.inputs[0, 5, 8, 12] = 6e4
+    plan = toys.plan(augmentation=False, learning_rate=1e30, largest_gradient=1e30)
+    training = Training(plan, tmp_path, CPU)
+
+    with pytest.raises(ConfigurationError) as caught:
+        train(training, cases, tell=lambda _line: None)
+
+    assert caught.value.reason == "diverged"
+    assert not (tmp_path / "best.pt").exists()
+
+
+def test_what_the_source_shows_is_seen_even_where_nobody_knows_the_truth():
+    cases = toys.cases()
+    cases.cache.truths[0, :4] = np.nan
+
+    given, truth, seen, known = _case(cases.cache, 0, CPU)
+
+    assert given[0, 2:4].any()
+    assert seen[0, :14].min() == 1
+    assert not seen[0, 14:].any()
+    assert not known[0, :4].any()
+    assert known[0, 4:14].min() == 1
+    assert bool(torch.stack((given, truth)).isfinite().all())
 
 
 def test_a_run_without_an_epoch_has_no_best_weights(tmp_path):

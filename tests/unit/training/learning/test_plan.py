@@ -16,6 +16,15 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
     assert read_plan(tmp_path) == plan
 
 
+def test_a_run_can_go_on_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    plan = make_plan({"cohorts": ["here"], "pairs": ["../there"]})
+
+    assert plan.cohorts == (tmp_path / "here",)
+    assert plan.pairs == (tmp_path.parent / "there",)
+
+
 def test_every_wrong_value_is_named():
     with pytest.raises(ConfigurationError) as caught:
         make_plan({"cohorts": ["here"], "batch": 0, "input": {"shape": (60, 64, 64)}})
@@ -53,6 +62,6 @@ def test_a_run_can_be_made_longer_and_nothing_else():
 def test_the_card_of_a_plan_is_a_valid_one():
     card = draft_card(Plan())
 
-    assert card.input.shape == (64, 64, 64)
+    assert card.input.shape == (64, 80, 80)
     assert card.output.emission_energy_kev == 140.5
     assert "RESEARCH" in card.intended_use

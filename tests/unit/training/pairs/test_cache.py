@@ -1,5 +1,8 @@
 """Prepared cases: as the node would see them, made once, and made further where that stopped."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -34,13 +37,24 @@ def test_a_case_is_what_the_node_would_see_and_should_say(sources):
     given, truth = to_arrays(pair, CARD)
 
     seen = preprocess.prepare(pair.nac, CARD).voxels
-    assert np.abs(given - seen).max() < 1e-3 * seen.max()
+    assert np.nanmax(np.abs(given - seen)) < 1e-3 * seen.max()
     assert given.dtype == truth.dtype == np.float16
     known = np.isfinite(truth)
     assert known[16, 16, 20]
     assert not known[0].any()  # the grid is longer than the reconstruction
-    assert not given[0].any()
+    assert np.isnan(given[0]).all()
     assert np.nanmax(truth) * CARD.output.lac_per_cm_per_unit == pytest.approx(0.179, abs=0.01)
+
+
+def test_where_only_the_truth_is_unknown_the_input_stays(sources):
+    pair = sources[0].load()
+    lac = pair.lac.voxels.copy()
+    lac[:16] = np.nan
+
+    given, truth = to_arrays(replace(pair, lac=pair.lac.with_voxels(lac)), CARD)
+
+    unknown = np.isfinite(given) & np.isnan(truth)
+    assert given[unknown].max() > 0.5
 
 
 def test_cases_are_made_in_processes_and_bad_pairs_are_listed(tmp_path, sources):
@@ -54,7 +68,7 @@ def test_cases_are_made_in_processes_and_bad_pairs_are_listed(tmp_path, sources)
     assert [pair.reason for pair in doubtful] == ["misregistered"]
     assert sorted(made.usable.tolist()) == [False, True]
     assert made.indices_of(sources) == np.flatnonzero(made.usable).tolist()
-    assert made.inputs[made.usable].max() > 1
+    assert np.nanmax(made.inputs[made.usable]) > 1
 
 
 @pytest.mark.usefixtures("inline")
@@ -80,6 +94,31 @@ def test_another_grid_gets_arrays_of_its_own(tmp_path, sources):
         build(tmp_path / "cache", sources, card, jobs=1, tell=lambda *_: None)
 
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.usefixtures("inline")
+def test_other_patients_in_the_same_place_never_meet_the_old_arrays(tmp_path):
+    """A cohort made anew, or another of the same folder name: keys and paths are the same."""
+    found = []
+    for scale in (1.0, 1.1):
+        write(tmp_path / "one", nac(1, scale=scale), mumap(1, scale=scale))
+        (source,), _ = of_site([tmp_path / "one"])
+        made, _ = build(tmp_path / "cache", [source], CARD, jobs=1, tell=lambda *_: None)
+        found.append(np.array(made.truths[0]))
+        for file in (tmp_path / "one").iterdir():
+            file.unlink()
+
+    assert not np.array_equal(*found, equal_nan=True)
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_path_may_be_typed_in_another_way(tmp_path, sources, monkeypatch):
+    build(tmp_path / "cache", sources, CARD, jobs=1, tell=lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+
+    build(Path("cache"), of_site([Path("site")])[0], CARD, jobs=1, tell=lambda *_: None)
+
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 def test_a_card_that_follows_its_sources_is_a_mistake_of_ours(tmp_path):

@@ -5,9 +5,11 @@ import pytest
 
 from examinations import ct, file_of, torso
 from mumap_node.dicom.files import read_dataset
+from mumap_node.dicom.pixels import stored_values
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.resampling import onto
-from mumap_node.training.pairs.ct import TRUTH_FWHM_MM, read_ct, to_truth, without_couch
+from mumap_node.training.pairs.ct import read_ct, to_truth, without_couch
+from mumap_node.training.pairs.target import TARGET_FWHM_MM
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,8 @@ def test_an_edge_of_a_ct_is_as_wide_as_in_spect_whatever_the_voxels(grid_mm):
     at_mm = np.arange(steps.size) * grid_mm
     middle_mm = (steps * at_mm).sum() / steps.sum()
     fwhm_mm = 2.3548 * np.sqrt((steps * (at_mm - middle_mm) ** 2).sum() / steps.sum())
-    assert fwhm_mm == pytest.approx(np.hypot(TRUTH_FWHM_MM, 2.3548 * grid_mm / 12**0.5), rel=0.15)
+    # Between two voxels of the CT, an edge is a little sharper than anywhere else (test_target).
+    assert fwhm_mm == pytest.approx(np.hypot(TARGET_FWHM_MM, 2.3548 * grid_mm / 12**0.5), rel=0.11)
 
 
 def test_the_couch_goes_and_the_lungs_stay(series):
@@ -63,6 +66,63 @@ def test_the_couch_goes_and_the_lungs_stay(series):
     assert not kept[:, 92:94].any()
     body = lac.voxels > 0.02
     assert np.abs(kept - lac.voxels)[body].mean() < 1e-3
+
+
+def test_where_a_slice_is_padded_nobody_knows_what_there_is():
+    """Outside its circular field a CT is no air: arms lie there."""
+    padded = ct()
+    rows, columns = np.indices((104, 104)) - 51.5
+    outside = np.hypot(rows, columns) > 45
+    for dataset in padded:
+        stored = stored_values(dataset)[0].copy()
+        stored[outside] = 0
+        dataset.add_new("PixelPaddingValue", "US", 0)
+        dataset.PixelData = stored.tobytes()
+
+    found = read_ct([read_dataset(file_of(dataset)) for dataset in padded])
+
+    assert np.array_equal(np.isnan(found.voxels), np.broadcast_to(outside, found.voxels.shape))
+
+
+def test_a_range_of_padding_values_is_unknown_too(series):
+    ranged = ct()
+    for dataset in ranged:
+        dataset.add_new("PixelPaddingValue", "US", 0)
+        dataset.add_new("PixelPaddingRangeLimit", "US", 100)
+
+    found = read_ct([read_dataset(file_of(dataset)) for dataset in ranged])
+
+    stored = np.stack([stored_values(dataset)[0] for dataset in series])
+    assert np.array_equal(np.isnan(found.voxels), stored <= 100)
+    assert np.isnan(found.voxels).any()
+
+
+def test_beyond_the_reconstruction_diameter_nothing_is_known():
+    limited = ct()
+    for dataset in limited:
+        dataset.ReconstructionDiameter = "400"
+
+    unknown = np.isnan(read_ct([read_dataset(file_of(dataset)) for dataset in limited]).voxels)
+
+    assert unknown[:, 0, 0].all()
+    assert not unknown[:, 52, :8].all()
+    assert unknown[:, 52, :4].all()
+    assert np.pi / 4 * 400**2 == pytest.approx((~unknown[0]).sum() * 4.5**2, rel=0.05)
+
+
+def test_the_truth_is_unknown_where_the_ct_is_and_undimmed_beside_it(series):
+    lac = read_ct(series)
+    cut = lac.voxels.copy()
+    cut[..., 70:] = np.nan  # within the body
+    grid = torso().emission.geometry
+
+    whole, part = (to_truth(lac.with_voxels(voxels), grid).voxels for voxels in (lac.voxels, cut))
+
+    known = np.isfinite(part)
+    assert not known[16, 24, 36:].any()
+    assert known[16, 24, :32].all()
+    edge = known[16, 24].nonzero()[0][-1]
+    assert part[16, 18:30, edge].mean() > 0.9 * whole[16, 18:30, edge].mean()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 
 from examinations import ct, mumap, nac, write
 from mumap_node.errors import ConfigurationError, InputRejected
+from mumap_node.training.pairs.archive import read_file
 from mumap_node.training.pairs.population import describe, read_population, write_population
-from mumap_node.training.pairs.sources import of_cohort, of_site
+from mumap_node.training.pairs.sources import of_cohort, of_site, once
 from mumap_node.training.pairs.splitting import split
 
 
@@ -93,9 +94,38 @@ def test_two_maps_in_one_series_are_refused_when_they_are_read(tmp_path):
 def test_a_corrected_reconstruction_is_never_an_input(tmp_path):
     write(tmp_path, nac(CorrectedImage=["ATTN"]), mumap())
 
+    assert reasons(tmp_path) == ["already-attenuation-corrected"]
+
+
+def test_a_folder_without_reconstructions_holds_no_pairs(tmp_path):
+    write(tmp_path, mumap())
+
     with pytest.raises(ConfigurationError) as caught:
         of_site([tmp_path])
     assert caught.value.reason == "no-pairs"
+
+
+def test_of_several_cts_the_one_that_is_named_is_taken(tmp_path):
+    soft, sharp = ct(), ct()
+    for number, dataset in enumerate(sharp):
+        dataset.SeriesInstanceUID, dataset.SeriesDescription = "2.25.77", "CT 5.0 B70s"
+        dataset.SOPInstanceUID = f"2.25.78{number}"
+    write(tmp_path, nac(), *soft, *sharp)
+
+    assert reasons(tmp_path) == ["ambiguous-truth"]
+    (source,), doubtful = of_site([tmp_path], "b70")
+    assert doubtful == []
+    assert {read_file(path).SeriesInstanceUID for path in source.truth} == {"2.25.77"}
+    assert [pair.reason for pair in of_site([tmp_path], "none of them")[1]] == ["no-truth"]
+
+
+def test_a_copy_of_a_pair_is_listed_and_used_once(tmp_path):
+    write(tmp_path, nac(), mumap(), nac())
+
+    kept, again = once(of_site([tmp_path])[0])
+
+    assert len(kept) == 1
+    assert [pair.reason for pair in again] == ["duplicate-pair"]
 
 
 def test_a_pair_that_does_not_lie_on_each_other_is_refused(tmp_path):
@@ -116,23 +146,57 @@ def test_nothing_of_a_patient_is_shown(tmp_path):
 # Simulated cohorts
 
 
-def cohort(folder, cases, first=0):
+def cohort(folder, cases, first=0, seed=7, torsos=()):
     for number in range(first, first + cases):
         case = folder / f"case-{number:05d}"
         case.mkdir(parents=True)
         for name in ("nac.dcm", "map.dcm"):
             (case / name).touch()
         strata = {"sex": "FM"[number % 2], "bmi": 20.0 + number, "core": number > 0}
-        (case / "case.json").write_text(json.dumps({"strata": strata}))
-    (folder / "manifest.json").write_text('{"seed": 7}')
+        facts = {"seed": seed, "index": number, "strata": strata}
+        facts["anatomy"] = torsos[number % len(torsos)] if torsos else "drawn"
+        (case / "case.json").write_text(json.dumps(facts))
+    manifest = {"seed": seed, "software_version": "0.1.0", "volumes": torsos}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 
 def test_every_case_of_a_cohort_is_a_patient(tmp_path):
     sources = of_cohort(cohort(tmp_path / "train", 3))
 
-    assert [source.key for source in sources] == [f"train/case-0000{n}" for n in range(3)]
+    assert [source.key for source in sources] == [f"seed-7/case-0000{n}" for n in range(3)]
     assert len({source.patient for source in sources}) == 3
+
+
+def test_a_patient_is_known_wherever_its_cohort_lies(tmp_path):
+    """Rest and stress of another folder name would otherwise be learned from and validated with."""
+    one, copy = (of_cohort(cohort(tmp_path / name, 2)) for name in ("train", "copy"))
+    other = of_cohort(cohort(tmp_path / "elsewhere" / "train", 2, seed=8))
+
+    assert [source.patient for source in one] == [source.patient for source in copy]
+    assert not {source.patient for source in one} & {source.patient for source in other}
+    assert not {source.key for source in one} & {source.key for source in other}
+
+
+def test_cases_of_one_torso_are_one_patient(tmp_path):
+    torsos = ("a.nii", "b.nii", "c.nii")
+    one, other = (
+        of_cohort(cohort(tmp_path / str(seed), 30, seed=seed, torsos=torsos)) for seed in (1, 2)
+    )
+    learned, validated = split(one + other, 0.3)
+
+    assert len({source.patient for source in one + other}) == 3
+    assert len({source.key for source in one + other}) == 60
+    assert not {s.patient for s in learned} & {s.patient for s in validated}
+    assert "c.nii" not in one[2].key
+
+
+def test_a_case_nobody_knows_the_origin_of_is_refused(tmp_path):
+    folder = cohort(tmp_path / "train", 1)
+    (folder / "case-00000" / "case.json").write_text("{}")
+
+    with pytest.raises(ConfigurationError, match="seed and index"):
+        of_cohort(folder)
 
 
 def test_a_folder_without_cases_is_no_cohort(tmp_path):
@@ -170,6 +234,13 @@ def test_one_patient_is_too_few(tmp_path):
     assert caught.value.reason == "no-pairs"
 
 
+def test_patients_who_share_one_id_are_told_apart_from_one_pair(tmp_path):
+    write(tmp_path, *(make(number, PatientID="") for number in (1, 2) for make in (nac, mumap)))
+
+    with pytest.raises(ConfigurationError, match="all 2 pairs have one Patient ID, or none"):
+        split(of_site([tmp_path])[0], 0.1)
+
+
 def test_the_population_says_how_the_simulated_patients_are_distributed(tmp_path):
     learned, validated = split(of_cohort(cohort(tmp_path / "train", 20)), 0.1)
     (tmp_path / "run").mkdir()
@@ -178,7 +249,8 @@ def test_the_population_says_how_the_simulated_patients_are_distributed(tmp_path
     found = read_population(tmp_path / "run")
 
     assert found == describe(learned, validated, 2)
-    assert found.sentence.startswith("20 simulated patients (seed 7): ")
+    assert found.sentence.startswith("20 simulated patients (seed 7, 20 cases, version 0.1.0): ")
+    assert found.seeds == (7,)
     assert {name for name, _ in found.strata} == {"sex", "bmi", "core"}
     assert "F: " in dict(found.strata)["sex"]
     assert " to " in dict(found.strata)["bmi"]

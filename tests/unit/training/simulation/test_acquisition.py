@@ -3,7 +3,10 @@ import pytest
 
 from cameras import Thing, camera, positions, thing, upright_grid, water_cylinder
 from mumap_node.training.simulation.acquisition import acquire, outline_mm, sensitivity
+from mumap_node.training.simulation.anatomy import paint
+from mumap_node.training.simulation.case import PHYSICS_GRID
 from mumap_node.training.simulation.expectation import expect
+from mumap_node.training.simulation.patient import draw_patient
 
 GRID = upright_grid((48, 60, 60), 4.8)
 CYLINDER = thing(water_cylinder(GRID, radius_mm=100.0, half_length_mm=90.0), GRID)
@@ -61,6 +64,24 @@ def test_the_detector_keeps_clear_of_body_and_table():
     outline = outline_mm(Thing(GRID, CYLINDER.lac_per_cm, table))
     assert outline[:, 1].max() == pytest.approx(122.4, abs=2.5)
     assert outline[:, 1].min() == pytest.approx(-97.6, abs=2.5)
+
+
+@pytest.mark.parametrize("follows_contour", [True, False])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_view_has_its_collimator_in_the_table(seed, follows_contour):
+    anatomy = paint(draw_patient(np.random.default_rng(seed)), PHYSICS_GRID)
+    table = anatomy.table_per_cm
+    assert 0 < table.max() < 0.03  # less than lung
+    place = np.argwhere(table[:1] > 0.1 * table.max())
+    one = camera(arc_deg=360.0, views=60, follows_contour=follows_contour, gap_mm=5.0)
+    orbit = one.orbit(outline_mm(anatomy))
+    reach_mm = anatomy.geometry.to_patient(place)[:, :2] @ orbit.detector_directions.T
+    assert (reach_mm.max(axis=0) <= orbit.radii_mm).all()
+
+
+def test_a_patient_without_a_table_is_passed_as_closely_as_the_body_allows():
+    outline = outline_mm(CYLINDER)
+    assert np.hypot(*outline.T).max() == pytest.approx(100, abs=3.4)
 
 
 def test_uneven_sensitivity_is_the_detectors_own():

@@ -2,9 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from mumap_node.imaging.volume import Geometry
 from mumap_node.training.simulation.anatomy import Tissue, paint
+from mumap_node.training.simulation.anatomy.cage import Cage
+from mumap_node.training.simulation.anatomy.chambers import place_heart
+from mumap_node.training.simulation.anatomy.space import Space
+from mumap_node.training.simulation.anatomy.wall import build_wall
 from torsos import grid, patient
 
 HEART = (Tissue.MYOCARDIUM, Tissue.RIGHT_MYOCARDIUM, Tissue.ATRIUM)
@@ -154,6 +159,89 @@ def test_gas_rises_forward_on_the_back_and_backward_prone():
 
     assert middles[0] < -5
     assert middles[1] > 5
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_density_of_the_lungs_is_the_one_stated(seed):
+    someone = patient(seed)
+    torso = paint(someone, grid())
+    lung = next(layer for layer in torso.painting.inner if layer.tissue is Tissue.LUNG)
+    inside = torso.labels[lung.box] == Tissue.LUNG
+    density = lung.texture[inside]
+    dependent = torso.painting.space.y_mm[lung.box][inside]
+    dependent = dependent if someone.position == "supine" else -dependent
+    rise = np.polyfit(dependent, density, 1)[0] * np.ptp(dependent) / density.mean()
+
+    assert density.mean() == pytest.approx(someone.lungs.density_g_per_cm3, rel=0.03)
+    assert rise == pytest.approx(someone.lungs.gradient, rel=0.1)
+
+
+@pytest.mark.parametrize(("side", "fissures"), [(-1, 2), (1, 1)])
+def test_the_right_lung_has_a_second_fissure(side, fissures):
+    someone = patient(4, deformation_mm=0.0)
+    even = replace(someone.lungs, texture=0.0, gradient=0.0)
+    straight = replace(someone.thorax, asymmetry_mm=0.0)
+    torso = paint(replace(someone, lungs=even, thorax=straight), grid(4, (520, 300, 440)))
+    lung = next(layer for layer in torso.painting.inner if layer.tissue is Tissue.LUNG)
+    x, y, z = torso.painting.space.at(torso.painting.space.whole)
+    line = np.abs(x - side * 0.8 * someone.thorax.half_width_mm) < 5
+    line &= (np.abs(y + 45) < 5) & (z > -60) & (z < 130)
+    density = np.zeros(torso.labels.shape)
+    density[lung.box] = lung.texture
+    along = np.array([plane[at].mean() for plane, at in zip(density, line, strict=True)
+                      if at.any()])  # fmt: skip
+    dense = along > along.min() + 0.4 * np.ptp(along)
+
+    assert np.count_nonzero(np.diff(dense.astype(int)) == 1) == fissures
+
+
+@pytest.mark.parametrize("lac_per_cm", [0.135, 0.141])
+def test_fat_has_the_lac_of_the_patient(lac_per_cm):
+    someone = patient(4)
+    torso = paint(replace(someone, fat=replace(someone.fat, lac_per_cm=lac_per_cm)), grid())
+
+    for tissue in (Tissue.FAT, Tissue.VISCERAL_FAT):
+        inside = torso.lac_per_cm[torso.labels == tissue]
+        assert np.median(inside) == pytest.approx(lac_per_cm, abs=0.0008)
+
+
+@pytest.mark.parametrize("share", [0.15, 0.5])
+def test_the_gland_takes_its_share_of_the_breast(share):
+    woman = patient(9)
+    thorax = replace(woman.thorax, breast_gland=share, breast_ml=900.0)
+    torso = paint(replace(woman, thorax=thorax), grid(5, (400, 400, 480)))
+    ml = (torso.labels == Tissue.GLAND).sum() * np.prod(torso.geometry.spacing_mm) / 1e3
+    core_ml = 0.7**3 * 2 * 900
+
+    assert woman.sex == "F"
+    assert 0.5 * share < ml / core_ml < 1.5 * share
+
+
+def chest(someone):
+    """BMI, and circumference in cm at the level of the heart, arms and loose skin apart."""
+    lying = replace(someone.placement, roll_deg=0.0, lean=0.0, nod=0.0)
+    someone = replace(someone, arms="up", deformation_mm=0.0, placement=lying)
+    cage = Cage(someone)
+    middle_mm = (0.0, 0.0, -place_heart(cage).centre_mm[2])
+    level = Space(grid(5, (15, 480, 640)), someone, middle_mm)
+    inside = np.argwhere(build_wall(level, cage).skin_mm[1] < 0)
+    return someone.bmi, (ConvexHull(inside).area + np.pi) * 0.5  # to the edge of the voxels
+
+
+def test_chests_are_as_wide_as_their_owners_are_heavy():
+    """Bands by judgement: surveys give 118 to 125 cm at a BMI of 37."""
+    bmi, around_cm = np.transpose([chest(patient(seed)) for seed in range(240)])
+    bands = {(20, 24): (85, 97), (24, 28): (93, 103), (28, 32): (100, 110), (35, 39): (117, 126)}
+    for (low, high), (least, most) in bands.items():
+        assert least < around_cm[(bmi > low) & (bmi < high)].mean() < most
+
+
+def test_lungs_do_not_grow_with_body_mass():
+    bodies = [patient(seed) for seed in range(300, 360)]
+    litres = [(paint(body, grid(20)).labels == Tissue.LUNG).sum() * 20**3 / 1e6 for body in bodies]
+    slope, _ = np.polyfit([body.bmi for body in bodies], litres, 1)
+
+    assert abs(slope) < 0.05  # litres per kg/m²
 
 
 def test_lungs_are_denser_towards_the_table():

@@ -38,6 +38,11 @@ def test_two_heads_share_the_arc_and_the_time():
     assert double.minutes.max() < single.minutes.max()
 
 
+def test_activity_halves_in_six_hours():
+    slow = camera(heads=1, views=4, seconds_per_view=360.4 * 60)
+    np.testing.assert_allclose(slow.decay, 2.0 ** -(np.arange(4) + 0.5), rtol=1e-6)
+
+
 def test_a_contour_orbit_keeps_its_gap_and_a_circle_keeps_its_radius():
     around = np.linspace(0, 2 * np.pi, 720, endpoint=False)
     ellipse = np.stack([180 * np.cos(around), 110 * np.sin(around)], axis=1)
@@ -81,6 +86,8 @@ def test_drawn_cameras_stay_within_what_sites_use():
         assert 30 <= drawn_camera.views <= 128
         assert drawn_camera.views % 2 == 0
         assert 2e6 <= drawn_camera.counts <= 20e6
+        stops = drawn_camera.views // drawn_camera.heads
+        assert 8 <= stops * drawn_camera.seconds_per_view / 60 <= 30
         assert drawn_camera.lower_kev[1] == drawn_camera.photopeak_kev[0]
     for name in ("matrix", "arc_deg", "heads", "clockwise", "follows_contour", "collimator"):
         assert len({getattr(drawn_camera, name) for drawn_camera in cameras}) == 2, name

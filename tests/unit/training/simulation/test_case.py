@@ -3,18 +3,19 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import shift
 
-from cameras import camera, thing
+from cameras import camera
 from mumap_node.imaging.volume import Quantity
-from mumap_node.training.simulation import case
+from mumap_node.training.simulation import acquisition, case
 from mumap_node.training.simulation.anatomy import Tissue
 from mumap_node.training.simulation.case import (
     PHYSICS_GRID,
-    TARGET_FWHM_MM,
     observe,
     simulate_case,
-    target_map,
 )
+from mumap_node.training.simulation.conditions import Conditions, Motion
+from mumap_node.training.simulation.patient import draw_patient
 
 QUICK = 44
 """Index of a case with 30 views of 64 x 64, reconstructed by FBP."""
@@ -74,22 +75,57 @@ def test_facts_of_a_case_are_plain_values(simulated):
     json.dumps(asdict(simulated.acquired.conditions))
 
 
-def test_a_point_of_the_torso_stays_where_it_is_in_the_target_map():
-    lac = np.zeros(PHYSICS_GRID.shape)
-    place = (60, 70, 40)
-    lac[place] = 1.0
-    geometry = case.Geometry((50, 64, 64), np.array(
-        [[0, 0, 6.6, -207.9], [0, 6.6, 0, -207.9], [6.6, 0, 0, -100.0], [0, 0, 0, 1.0]]
-    ))  # fmt: skip
-    target = target_map(thing(lac, PHYSICS_GRID), geometry)
-    index = np.moveaxis(np.indices(geometry.shape), 0, -1)
-    weights = target.voxels.ravel()
-    points = geometry.to_patient(index).reshape(-1, 3)
-    centre = np.average(points, axis=0, weights=weights)
-    np.testing.assert_allclose(centre, PHYSICS_GRID.to_patient(place), atol=0.3)
-    spread = np.sqrt(np.average((points - centre) ** 2, axis=0, weights=weights))
-    assert np.all(2.3548 * spread > TARGET_FWHM_MM)
-    assert np.all(2.3548 * spread < 1.5 * TARGET_FWHM_MM)
+def test_the_truth_of_who_moved_lies_where_the_patient_was_on_average(
+    simulated, anatomy, monkeypatch
+):
+    motion = Motion("step", begins=0.5, lateral_mm=-10.0, axial_mm=12.0)
+    moving = Conditions(scatter_amplitude=1.0, nonuniformity=0.0, motion=motion)
+    activity = case.distribute(anatomy, simulated.patient, simulated.uptake)
+
+    def seen(conditions):
+        monkeypatch.setattr(acquisition, "draw_conditions", lambda _: conditions)
+        return observe(
+            11, QUICK, simulated.patient, simulated.uptake, anatomy, activity,
+            np.random.default_rng(5), scatter_windows=False,
+        )  # fmt: skip
+
+    still, moved = seen(replace(moving, motion=None)), seen(moving)
+    way_mm = np.subtract(moved.heart.centre_mm, still.heart.centre_mm)
+    np.testing.assert_allclose(way_mm, (-5, 0, 6), atol=0.5)
+    np.testing.assert_allclose(hottest_mm(moved) - hottest_mm(still), way_mm, atol=1.5)
+    np.testing.assert_allclose(segments_mm(moved) - segments_mm(still), way_mm, atol=1.5)
+    there = shift(still.lac.voxels, way_mm[::-1] / still.lac.geometry.spacing_mm, mode="nearest")
+    inner = (slice(3, -3),) * 3
+    left, at_first = (
+        np.abs(moved.lac.voxels - lac)[inner].mean() for lac in (there, still.lac.voxels)
+    )
+    assert left < 0.2 * at_first
+    assert moved.strata.moved
+    assert not still.strata.moved
+
+
+def centroid_mm(weights, geometry):
+    index = np.argwhere(weights)
+    return geometry.to_patient(np.average(index, axis=0, weights=weights[tuple(index.T)]))
+
+
+def hottest_mm(one):
+    counts = one.nac.voxels * (one.segments > 0)
+    return centroid_mm(np.maximum(counts - 0.3 * counts.max(), 0), one.nac.geometry)
+
+
+def segments_mm(one):
+    return centroid_mm((one.segments > 0).astype(float), one.nac.geometry)
+
+
+def test_no_arm_is_cut_off_at_the_sides_of_the_grid():
+    drawn = [draw_patient(np.random.default_rng([7, index])) for index in range(400)]
+    widest = sorted(
+        (patient for patient in drawn if patient.arms == "down"), key=lambda one: -one.bmi
+    )
+    for patient in widest[:4]:
+        lac = case.paint(patient, PHYSICS_GRID).lac_per_cm
+        assert lac[:, :, [0, -1]].max() < 0.03
 
 
 def strata(simulated, anatomy, field_mm=390.0, counts=7e6, **changes):
@@ -106,7 +142,9 @@ def strata(simulated, anatomy, field_mm=390.0, counts=7e6, **changes):
     affine = np.diag([0, 0, 0, 1.0])
     affine[:3, :3] = np.fliplr(np.eye(3)) * 6.6
     affine[:3, 3] = -207.9, -207.9, anatomy.heart.centre_mm[2] - (slices - 1) / 2 * 6.6
-    return case._strata(patient, scaled, anatomy, case.Geometry((slices, 64, 64), affine))
+    field = case.Geometry((slices, 64, 64), affine)
+    in_field = case._is_heart_in_field(anatomy.segments, anatomy.geometry, field)
+    return case._strata(patient, scaled, in_field=in_field)
 
 
 @pytest.mark.parametrize(

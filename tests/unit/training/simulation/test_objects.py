@@ -196,6 +196,13 @@ def test_projections_are_read_back_with_their_orbit(tmp_path, heads, clockwise):
     assert (read.scan.heads, read.scan.collimator) == (heads, "LEHR")
 
 
+def test_only_the_reconstruction_says_that_decay_was_corrected():
+    tomo = encode_projections(EXAMINATION, projections(scan()))
+    nac = reconstruction(whole_counts(counts()))
+    assert list(tomo.CorrectedImage) == ["UNIF", "COR"]
+    assert list(nac.CorrectedImage) == ["UNIF", "COR", "DECY"]
+
+
 def test_frames_are_numbered_by_window_detector_and_view():
     dataset = encode_projections(EXAMINATION, projections(scan()))
 

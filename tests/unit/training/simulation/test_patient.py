@@ -13,6 +13,10 @@ def share(condition):
     return np.mean([condition(patient) for patient in PATIENTS])
 
 
+def effusions(patient):
+    return patient.lungs.effusion_right_mm > 0, patient.lungs.effusion_left_mm > 0
+
+
 def test_the_same_generator_gives_the_same_patient():
     one, other = (draw_patient(np.random.default_rng(5)) for _ in range(2))
 
@@ -34,11 +38,20 @@ def test_the_population_is_as_wide_as_promised():
     assert 0.05 < share(lambda patient: patient.position == "prone") < 0.2
     assert 0.04 < share(lambda patient: patient.arms == "down") < 0.17
     assert 0.01 < share(lambda patient: patient.device != "none") < 0.08
-    assert 0.02 < share(lambda patient: patient.lungs.effusion_right_mm > 0) < 0.12
+    for right, left in ((True, False), (False, True), (True, True)):
+        sides = (right, left)
+        assert 0.002 < share(lambda patient, sides=sides: effusions(patient) == sides) < 0.06
 
 
 def test_most_hearts_lie_near_the_middle_of_the_field():
     assert share(lambda patient: abs(patient.placement.offset_mm[2]) < 60) > 0.95
+
+
+def test_fat_attenuates_as_in_reference_man_and_in_maps_from_ct():
+    lac = [patient.fat.lac_per_cm for patient in PATIENTS]
+
+    assert 0.134 <= min(lac) < 0.136
+    assert 0.140 < max(lac) <= 0.142
 
 
 def test_fat_and_size_follow_body_mass_and_sex():

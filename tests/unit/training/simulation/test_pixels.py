@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras import camera
-from mumap_node.training.simulation.pixels import onto_pixels, rebinning
+from mumap_node.training.simulation.conditions import Motion
+from mumap_node.training.simulation.pixels import mean_way_mm, onto_pixels, rebinning
 
 
 @given(
@@ -35,3 +36,15 @@ def test_pixels_beyond_the_detector_stay_empty():
     rows, columns = (np.flatnonzero(seen[0].any(axis=axis)) for axis in (1, 0))
     assert (rows.size, columns.size) == (62, 110)
     assert rows.mean() == columns.mean() == 63.5
+
+
+@pytest.mark.parametrize(("kind", "share"), [("step", 0.5), ("drift", 0.25)])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_who_moved_was_on_average_where_the_time_spent_there_says(kind, share, heads):
+    motion = Motion(kind, begins=0.5, lateral_mm=8.0, axial_mm=-12.0)
+    way_mm = mean_way_mm(camera(views=128, heads=heads), motion)
+    assert way_mm == pytest.approx((8 * share, 0, -12 * share), abs=0.15)
+
+
+def test_who_lay_still_is_where_he_was():
+    assert mean_way_mm(camera(), None) == (0, 0, 0)

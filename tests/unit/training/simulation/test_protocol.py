@@ -76,6 +76,18 @@ def test_a_hot_spot_is_reconstructed_where_it_lies(protocol, matrix, pixel_mm, a
     np.testing.assert_allclose(centroid_mm(volume), place_mm, atol=0.3 * pixel_mm)
 
 
+@pytest.mark.parametrize("protocol", [PLAIN, FBP])
+def test_decay_during_the_acquisition_is_undone(protocol):
+    acquired = noise_free(*chest(), camera(heads=1, views=32, seconds_per_view=0.1))
+    slow = camera(heads=1, views=32, seconds_per_view=600.0)  # over five hours
+    decayed = acquired.photopeak * slow.decay[:, None, None].astype(np.float32)
+    fresh, corrected = (
+        reconstruct(one, protocol).voxels
+        for one in (acquired, replace(acquired, photopeak=decayed, camera=slow))
+    )
+    np.testing.assert_allclose(corrected, fresh, atol=1e-3 * fresh.max())
+
+
 def test_the_whole_volume_holds_the_rows_the_detector_saw():
     air = thing(np.zeros(GRID.shape), GRID)
     one = camera(axial_field_mm=200.0, views=8)

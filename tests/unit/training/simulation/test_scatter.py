@@ -133,6 +133,18 @@ def test_scatter_grows_with_depth_and_with_the_window():
     assert at_depth(11.0, NARROW_PEAK) < at_depth(11.0, PEAK)
 
 
+def test_metal_changes_the_scatter_of_the_body_by_next_to_nothing():
+    activity = gaussian_filter(point(GRID, (20, -40, 0)), 2.0)
+    orbit = Orbit(np.arange(8) * 45.0, np.full(8, 130.0))
+    with_pacemaker = WATER.copy()
+    with_pacemaker[30:35, 6, 20:25] = 0.5  # 8 mm of titanium in voxels of 9.6 mm, above the heart
+    plain, metal = (
+        project_scatter(activity, lac, 9.6, orbit, camera().resolution, [PEAK], 0.095)[0].sum()
+        for lac in (WATER, with_pacemaker)
+    )
+    assert metal == pytest.approx(plain, rel=0.01)
+
+
 def test_nothing_scatters_without_matter():
     (scatter,) = project_scatter(
         point(GRID, (0, 0, 0)),

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mumap_node.imaging.polar import polar_map
+from mumap_node.imaging.volume import Quantity, Volume
 from mumap_node.training.simulation.anatomy import paint
 from mumap_node.training.simulation.anatomy.heart import beating
 from torsos import grid, patient
@@ -56,6 +58,29 @@ def test_anterior_is_up_septal_right_and_the_apex_left_and_forward(middles):
     assert middles[17][1] < -10
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_polar_map_finds_the_same_segments(seed):
+    """The wall is no cylinder with a half sphere, so rays stray at the apex and at borders."""
+    someone = patient(seed, deformation_mm=0.0)
+    torso = paint(someone, grid(4, (280, 380, 440)))
+    found = []
+    for number in range(1, 18):
+        wall = np.float32(torso.segments == number)
+        volume = Volume(wall, torso.geometry, Quantity.COUNTS)
+        found.append(polar_map(volume, torso.heart, along_ray="mean").segments())
+    shares = np.diag(found) / np.sum(found, axis=0)
+
+    assert shares[:16].min() > 0.82
+    assert shares[16] > 0.45
+    assert shares.mean() > 0.87
+
+
+def test_the_apex_is_a_small_cap_beyond_the_cavity(anatomy):
+    sizes = np.bincount(anatomy.segments.ravel(), minlength=18)[1:]
+
+    assert 0.015 < sizes[16] / sizes.sum() < 0.06
+
+
 def test_rings_follow_from_base_to_apex(anatomy, middles):
     along = [np.mean([middles[number] @ anatomy.heart.axis for number in ring])
              for ring in (range(1, 7), range(7, 13), range(13, 17), (17,))]  # fmt: skip
@@ -80,3 +105,17 @@ def test_a_beating_heart_keeps_its_wall_and_loses_its_stroke_volume(anatomy):
 
     assert walls[1] == pytest.approx(walls[0])
     assert 1 - cavities[1] / cavities[0] == pytest.approx(heart.ejection)
+
+
+def off_axis_mm(deformation_mm, seed):
+    """Mean way of the painted wall, but for the apex, from the stated long axis."""
+    anatomy = paint(patient(seed, deformation_mm=deformation_mm), grid(6.0))
+    wall = np.argwhere((anatomy.segments > 0) & (anatomy.segments < 13))
+    from_centre = anatomy.geometry.to_patient(wall) - anatomy.heart.centre_mm
+    along = from_centre @ anatomy.heart.axis
+    return (from_centre - np.outer(along, anatomy.heart.axis)).mean(axis=0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_stated_ventricle_follows_the_deformation_of_the_painted_one(seed):
+    assert np.linalg.norm(off_axis_mm(4.5, seed) - off_axis_mm(0.0, seed)) < 2.5

@@ -20,10 +20,16 @@ from mumap_node.training.simulation.anatomy.heart import (
     segment_of,
     short_axis,
 )
-from mumap_node.training.simulation.anatomy.painting import Layer, Painting, breathing_matrix
+from mumap_node.training.simulation.anatomy.painting import (
+    Layer,
+    Painting,
+    Value,
+    breathing_matrix,
+)
 from mumap_node.training.simulation.anatomy.skeleton import skeleton_layers
-from mumap_node.training.simulation.anatomy.space import Field, Space
+from mumap_node.training.simulation.anatomy.space import Space
 from mumap_node.training.simulation.anatomy.thorax import (
+    lung_density,
     lung_layers,
     mediastinum_layers,
     vessel_and_airway_layers,
@@ -72,10 +78,11 @@ def paint(patient: Patient, geometry: Geometry) -> Anatomy:
     place = short_axis(space, own_heart)
     painting = _painting(space, cage, own_heart, place)
     labels = painting.labels()
+    painting = _with_density(painting, cage, labels)
     body = painting.wall[0].coverage
     return Anatomy(
         geometry=geometry,
-        lac_per_cm=painting.filled(_lac),
+        lac_per_cm=painting.filled(_lac_of(patient)),
         table_per_cm=(table_lac(space, cage) * (1 - body)).astype(np.float32),
         labels=labels,
         segments=_segments(labels, place, own_heart),
@@ -105,8 +112,20 @@ def _painting(space: Space, cage: Cage, heart: LeftVentricle, place: ShortAxis) 
     )
 
 
-def _lac(layer: Layer) -> Field | float:
-    return LAC_PER_CM[layer.tissue] * layer.texture
+def _with_density(painting: Painting, cage: Cage, labels: NDArray[np.uint8]) -> Painting:
+    def dense(layer: Layer) -> Layer:
+        inside = labels[layer.box] == Tissue.LUNG
+        if layer.tissue is not Tissue.LUNG or not inside.any():
+            return layer
+        return replace(layer, texture=lung_density(painting.space, cage, layer.box, inside))
+
+    return replace(painting, inner=[dense(layer) for layer in painting.inner])
+
+
+def _lac_of(patient: Patient) -> Value:
+    fat = patient.fat.lac_per_cm
+    table = {**LAC_PER_CM, Tissue.FAT: fat, Tissue.VISCERAL_FAT: fat}
+    return lambda layer: table[layer.tissue] * layer.texture
 
 
 def _segments(

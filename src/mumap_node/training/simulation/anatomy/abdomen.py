@@ -102,7 +102,7 @@ def _liver(space: Space, cage: Cage) -> Layer:
     left = Ellipsoid(((0.12 * reach - 0.02) * width, -0.48 * depth, dome - 50),
                      (0.52 * width * reach, 0.42 * depth * scale, 44 * scale))  # fmt: skip
     box, distance = joined(space, (right, tip, left), 28.0)
-    lost = 1 - LAC_PER_CM[Tissue.VISCERAL_FAT] / LAC_PER_CM[Tissue.LIVER]
+    lost = 1 - cage.patient.fat.lac_per_cm / LAC_PER_CM[Tissue.LIVER]
     return Layer(Tissue.LIVER, box, space.coverage(distance), 1 - lost * abdomen.liver_fat)
 
 

@@ -154,14 +154,6 @@ def wall_depth(place: ShortAxis, heart: LeftVentricle) -> Field:
 
 
 def segment_of(place: ShortAxis, heart: LeftVentricle) -> NDArray[np.uint8]:
-    """AHA segment 1-17 at each voxel, wherever it lies (Cerqueira 2002).
-
-    Basal, mid and apical thirds of the cavity's length; what lies beyond the cavity is the apex.
-    """
-    angle = place.angle_deg % 360
-    # As the angle grows: anterior, (antero)lateral, inferior, septal.
-    sixths = np.array((1, 6, 5, 4, 3, 2), np.uint8)[((angle + 30) // 60).astype(int) % 6]
-    quarters = np.array((13, 16, 15, 14), np.uint8)[((angle + 45) // 90).astype(int) % 4]
-    third = place.along_mm / np.float32(heart.length_mm - APEX_WALL * heart.wall_mm) * 3
-    ring = np.where(third < 1, sixths, np.where(third < 2, sixths + 6, quarters))
-    return np.where(third > 3, 17, ring).astype(np.uint8)
+    """AHA segment 1-17 at each voxel, wherever it lies."""
+    thirds = place.along_mm * np.float32(3 / heart.cavity_mm)
+    return polar.segment_of(thirds, place.angle_deg)

@@ -97,12 +97,20 @@ class Space:
         return self.x_mm[box], self.y_mm[box], self.z_mm[box[0]]
 
     def in_patient(self, point_mm: Numbers) -> Matrix:
-        """LPS position of a point (x, y, z) of the torso; the deformation is left out."""
+        """LPS position of a point (x, y, z) of the torso."""
         x, y, z = np.asarray(point_mm, dtype=np.float64)
-        across, back = self._turn @ (x, y)
-        lean, nod = self._placement.lean * z, self._placement.nod * z
-        moved: Matrix = np.array((across + lean, back + nod, z)) + self._origin_mm
-        return moved
+        shear = np.array((self._placement.lean, self._placement.nod))
+        found = self._turn @ (x, y) + shear * z  # but for the deformation
+        for _ in range(2):  # from the nearest voxel on, as it varies little between voxels
+            slice_, row, column = (
+                int(np.clip(np.searchsorted(axis, at), 0, axis.size - 1))
+                for axis, at in zip(self.level_mm, (z, found[1], found[0]), strict=True)
+            )
+            voxel = (slice_, row, column)
+            missing = np.array((x - self.x_mm[voxel], y - self.y_mm[voxel]))
+            near = np.array((self.level_mm[2][column], self.level_mm[1][row]))
+            found = near + self._turn @ missing + shear * (z - self.level_mm[0][slice_])
+        return np.array((*found, z)) + self._origin_mm
 
     def noise(self, spacing_mm: float, rng: np.random.Generator, box: Box | None = None) -> Field:
         """A random field of spread 1 that belongs to the torso, whatever the grid.

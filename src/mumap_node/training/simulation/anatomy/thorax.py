@@ -1,6 +1,7 @@
 """Diaphragm, lungs with their vessels, pleural fluid, and the mediastinum beside the heart."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mumap_node.training.simulation.anatomy.cage import Cage
 from mumap_node.training.simulation.anatomy.chambers import GreatVessels
@@ -43,15 +44,17 @@ def diaphragm_mm(cage: Cage, heart: LeftVentricle, x: Field, y: Field) -> Field:
 
 
 def lung_layers(space: Space, cage: Cage, heart: LeftVentricle) -> list[Layer]:
-    """Lungs over all that lies above the diaphragm, then fluid, vessels and nodule in them."""
+    """Lungs over all that lies above the diaphragm, then fluid, vessels and nodule in them.
+
+    The lungs get their density (``lung_density``) once all that lies in them is painted.
+    """
     rng = np.random.default_rng([cage.patient.seed, 1])
     reach = np.array((1.6 * cage.width_mm, 1.5 * cage.depth_mm))
     lowest = min(cage.right_dome_mm, cage.left_dome_mm) - RECESS_BACK_MM - RECESS_SIDE_MM
     box = space.box((*-reach, lowest), (*reach, APEX_MM * cage.stretch))
     x, y, z = space.at(box)
     below_mm = diaphragm_mm(cage, heart, x, y) - z
-    lung = Layer(Tissue.LUNG, box, space.coverage(np.float32(DOME_SLOPE) * below_mm),
-                 _density(space, cage, box, rng))  # fmt: skip
+    lung = Layer(Tissue.LUNG, box, space.coverage(np.float32(DOME_SLOPE) * below_mm))
     layers = [lung, *_fluid(space, cage, lung)]
     layers += [solid(space, Tissue.LUNG_VESSEL, tube) for tube in _branches(cage, heart, rng)]
     nodule_mm = cage.patient.lungs.nodule_mm
@@ -61,23 +64,34 @@ def lung_layers(space: Space, cage: Cage, heart: LeftVentricle) -> list[Layer]:
     return layers
 
 
-def _density(space: Space, cage: Cage, box: Box, rng: np.random.Generator) -> Field:
-    """g/cm³: rises towards the table and the hila, uneven, with a fissure through each lung."""
+def lung_density(space: Space, cage: Cage, box: Box, inside: NDArray[np.bool_]) -> Field:
+    """g/cm³ in a box: rises towards the table, uneven, denser at hila and fissures.
+
+    ``inside`` says which voxels are lung: over them mean and rise are those of the patient.
+    """
     lungs = cage.patient.lungs
+    rng = np.random.default_rng([cage.patient.seed, 5])
     x, y, z = space.at(box)
-    dependent = y if cage.patient.position == "supine" else -y
     uneven = space.noise(22.0, rng, box) + space.noise(9.0, rng, box)
+    relative = np.float32(0.7 * lungs.texture) * uneven
     from_hilum = np.abs(np.abs(x) / np.float32(cage.width_mm) - np.float32(0.3))
-    relative = np.float32(0.93) + np.float32(lungs.gradient / cage.depth_mm) * dependent
-    relative = relative + np.float32(0.7 * lungs.texture) * uneven
     relative += np.float32(0.25) * np.clip(1 - 2.5 * from_hilum, 0, 1)
-    relative = np.clip(relative, 0.45, 2.6)
-    # The oblique fissure falls from the upper back to the lower front.
-    fissure_mm = z + np.float32(0.9) * y - np.float32(rng.normal(60, 10) * cage.stretch)
-    fissure_mm = np.abs(fissure_mm + np.float32(6) * np.sin(x / 40))
+    fissure_mm = _fissure_mm(x, y, z, np.float32(rng.normal(60, 10) * cage.stretch))
     relative += np.float32(0.35) * np.clip(1 - fissure_mm / np.float32(space.edge_mm + 1), 0, 1)
-    density: Field = np.float32(lungs.density_g_per_cm3) * relative
+    dependent = y if cage.patient.position == "supine" else -y
+    where = dependent[inside]
+    slope, _ = np.polyfit(where, relative[inside], 1)
+    relative += np.float32(lungs.gradient / np.ptp(where) - slope) * dependent
+    relative += np.float32(1) - relative[inside].mean()
+    density: Field = np.float32(lungs.density_g_per_cm3) * np.clip(relative, 0.4, 2.6)
     return density
+
+
+def _fissure_mm(x: Field, y: Field, z: Field, height_mm: np.float32) -> Field:
+    """Distance from the oblique fissures and, on the right in front, from the horizontal one."""
+    level = z - height_mm + np.float32(6) * np.sin(x / 40)
+    oblique = np.abs(level - np.float32(0.9) * y)  # falls from the upper back to the lower front
+    return np.where((x < 0) & (y < 0), np.minimum(oblique, np.abs(level)), oblique)
 
 
 def _fluid(space: Space, cage: Cage, lung: Layer) -> list[Layer]:

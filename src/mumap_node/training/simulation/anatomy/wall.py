@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from mumap_node.training.simulation.anatomy.cage import Cage, one_height
 from mumap_node.training.simulation.anatomy.painting import Layer, solid
 from mumap_node.training.simulation.anatomy.shapes import Ellipsoid, Outline, Tube, smooth_union
-from mumap_node.training.simulation.anatomy.space import Field, Space, profile
+from mumap_node.training.simulation.anatomy.space import Box, Field, Space, profile
 from mumap_node.training.simulation.anatomy.tissues import LAC_PER_CM, Tissue
 from mumap_node.training.simulation.patient import Vector
 
@@ -19,6 +20,9 @@ CREASE_MM = 20.0
 
 PRESSED_MM = 9.0
 """How far the table presses into the body."""
+
+LOBE_MM = 13.0
+"""Half of the width of a lobe of the breast's gland."""
 
 # Muscle over the cage in mm, by height above the right dome in a body of 170 cm.
 _SIDES = ((-260, 20), (-190, 12), (-120, 11), (0, 13), (50, 17), (90, 28), (120, 46), (150, 70),
@@ -138,18 +142,27 @@ def wall_layers(space: Space, cage: Cage, wall: Wall) -> list[Layer]:
             core = Ellipsoid(breast.centre_mm, 0.7 * np.asarray(breast.radii_mm))
             box = space.box(*core.bounds())
             inside = space.coverage(core.distance_mm(*space.at(box)))
-            gland = inside * np.minimum(1 - muscle[box], under_skin[box])
-            layers.append(Layer(Tissue.GLAND, box, cage.patient.thorax.breast_gland * gland))
+            gland = _lobes(space, cage, box, rng)
+            gland *= inside * np.minimum(1 - muscle[box], under_skin[box])
+            layers.append(Layer(Tissue.GLAND, box, gland))
     for limb in wall.limbs:
         flesh = Tube(limb.points_mm, 0.78 * np.asarray(limb.radii_mm))
         layers.append(solid(space, Tissue.MUSCLE, flesh))
     return layers
 
 
+def _lobes(space: Space, cage: Cage, box: Box, rng: np.random.Generator) -> Field:
+    """Coverage by lobes of the gland, which lie in fat and have its share of the breast."""
+    least = np.float32(ndtri(1 - cage.patient.thorax.breast_gland))
+    coverage: Field = np.clip(2.5 * (space.noise(LOBE_MM, rng, box) - least) + 0.5, 0, 1)
+    return coverage
+
+
 def _marbled(space: Space, cage: Cage, rng: np.random.Generator) -> Field:
     """What the fat between its fibres makes of the LAC of muscle."""
-    lost = np.float32(1 - LAC_PER_CM[Tissue.FAT] / LAC_PER_CM[Tissue.MUSCLE])
-    share = np.float32(cage.patient.fat.in_muscle) * (1 + space.noise(14.0, rng))
+    fat = cage.patient.fat
+    lost = np.float32(1 - fat.lac_per_cm / LAC_PER_CM[Tissue.MUSCLE])
+    share = np.float32(fat.in_muscle) * (1 + space.noise(14.0, rng))
     lac_share: Field = 1 - lost * np.clip(share, 0, 0.7)
     return lac_share
 

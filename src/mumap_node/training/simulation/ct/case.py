@@ -88,7 +88,8 @@ def simulate_ct_case(
     case = observe(
         seed, index, patient, uptake, anatomy, activity, imaging, scatter_windows=scatter_windows
     )
-    return within_slab(case, slab_mm)
+    way_mm = case.heart.centre_mm[2] - anatomy.heart.centre_mm[2]  # of a patient who moved
+    return within_slab(case, (slab_mm[0] + way_mm, slab_mm[1] + way_mm))
 
 
 def describe(torso: Torso, drawn: Patient) -> Patient:

@@ -74,7 +74,8 @@ def read_lac(path: Path) -> Volume:
         InputRejected: ``unreadable-anatomy``, or a reason of ``pairs.ct.read_ct``.
     """
     if path.is_dir():
-        return read_ct([dcmread(file) for file in sorted(path.glob("*.dcm"))])
+        ct = read_ct([dcmread(file) for file in sorted(path.glob("*.dcm"))])
+        return ct.with_voxels(np.nan_to_num(ct.voxels))  # air where nobody knows
     read = next(read for ending, read in _READERS.items() if path.name.endswith(ending))
     try:
         return read(path)

@@ -15,7 +15,7 @@ from mumap_node.training.simulation.objects.examination import (
     decimal,
 )
 from mumap_node.training.simulation.objects.scan import (
-    UNCORRECTED,
+    AS_COUNTED,
     Scan,
     detector_of,
     put_frames,
@@ -62,7 +62,7 @@ def encode_projections(examination: Examination, projections: Projections) -> Da
         description="SIMULATED TOMO",
     )
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"]
-    dataset.CorrectedImage = list(UNCORRECTED)
+    dataset.CorrectedImage = list(AS_COUNTED)
     put_scan(dataset, examination, scan)
     put_windows(dataset, scan.windows_kev)
     windows, _, slices, bins = projections.counts.shape

@@ -15,8 +15,10 @@ from mumap_node.training.simulation.objects.examination import Examination, deci
 
 TECHNETIUM_99M = Code("72454006", "SCT", "^99m^Technetium")  # CID 18
 
-UNCORRECTED = ("UNIF", "COR", "DECY")
-"""Corrected Image of a camera that corrected neither attenuation nor scatter (C.8.4.9)."""
+AS_COUNTED = ("UNIF", "COR")
+UNCORRECTED = (*AS_COUNTED, "DECY")
+"""Corrected Image (C.8.4.9) of projections, and of a reconstruction that undid decay during the
+acquisition but neither attenuation nor scatter."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

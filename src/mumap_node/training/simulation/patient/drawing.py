@@ -38,6 +38,10 @@ class _Dice:
         """True with the given probability."""
         return bool(self._rng.random() < probability)
 
+    def choice(self, chances: tuple[float, ...]) -> int:
+        """Which of some cases happens; the chances add up to 1."""
+        return int(self._rng.choice(len(chances), p=chances))
+
     def seed(self) -> int:
         """A seed for what no parameter names."""
         return int(self._rng.integers(2**31))
@@ -83,7 +87,7 @@ def _draw_thorax(dice: _Dice, sex: Sex, age: float, height: float, bmi: float) -
         breast_ml = dice.normal(60 + 12 * heavy, 50, 20, 350)
     return Thorax(
         half_width_mm=dice.normal(width, 6, 108, 170),
-        half_depth_mm=dice.normal(depth, 6, 66, 120),
+        half_depth_mm=dice.normal(depth, 8, 60, 120),
         squareness=dice.uniform(0.05, 0.45),
         taper=dice.normal(1.0, 0.05, 0.88, 1.12),
         asymmetry_mm=dice.normal(0, 5, -18, 18),
@@ -92,9 +96,14 @@ def _draw_thorax(dice: _Dice, sex: Sex, age: float, height: float, bmi: float) -
         breast_ml=breast_ml,
         breast_gland=dice.uniform(0.05, 0.6),
         ptosis_mm=dice.normal(12 + breast_ml / 40, 8, 0, 55),
-        wall_scale=dice.normal(1.08 if male else 0.92, 0.12, 0.65, 1.5),
+        wall_scale=dice.normal((1.08 if male else 0.92) + 0.02 * _obesity(bmi), 0.12, 0.65, 1.6),
         bone_scale=dice.normal(1.0 - 0.003 * (age - 55), 0.05, 0.8, 1.12),
     )
+
+
+def _obesity(bmi: float) -> float:
+    """BMI beyond 30: what comes then lies outside the rib cage."""
+    return max(bmi - 30, 0)
 
 
 def _draw_fat(dice: _Dice, sex: Sex, age: float, bmi: float) -> Fat:
@@ -102,30 +111,32 @@ def _draw_fat(dice: _Dice, sex: Sex, age: float, bmi: float) -> Fat:
     male = sex == "M"
     excess = bmi - 16.5
     under_skin = dice.normal(1.0, 0.18, 0.55, 1.5)  # the rest of the fat lies inside
+    chest_mm = under_skin * ((0.5 + 1.3 * excess) if male else (2 + 1.6 * excess))
     return Fat(
-        chest_mm=under_skin * ((0.5 + 1.3 * excess) if male else (2 + 1.6 * excess)),
+        chest_mm=chest_mm + 1.4 * _obesity(bmi),
         abdomen_mm=under_skin * ((2 + 1.6 * excess) if male else (4 + 2.0 * excess)),
         hip_mm=dice.uniform(0.2, 1.0) * (0.3 if male else 1.0) * (8 + 1.2 * excess),
         visceral=(2 - under_skin) * (0.021 if male else 0.014) * max(bmi - 20, 0),
         cardiac_mm=dice.normal(3 + 0.22 * excess, 1.5, 1.5, 12),
         in_muscle=dice.normal(0.03 + 0.008 * excess + 0.002 * (age - 50), 0.04, 0.0, 0.35),
+        lac_per_cm=dice.uniform(0.134, 0.142),
     )
 
 
 def _draw_lungs(dice: _Dice, bmi: float, position: Position) -> Lungs:
     has_effusion = dice.happens(0.06)
-    both = dice.happens(0.5)
+    right, left = ((True, False), (False, True), (True, True))[dice.choice((0.35, 0.25, 0.4))]
     return Lungs(
-        density_g_per_cm3=dice.normal(0.245 + 0.002 * (bmi - 25), 0.045, 0.18, 0.40),
-        gradient=dice.uniform(0.15, 0.6),
+        density_g_per_cm3=dice.normal(0.235 + 0.002 * (bmi - 25), 0.05, 0.12, 0.40),
+        gradient=dice.uniform(0.25, 0.9),
         texture=dice.uniform(0.04, 0.14),
         diaphragm_mm=dice.normal(
             9 + 1.6 * (bmi - 27) - (5 if position == "prone" else 0), 10, -30, 42
         ),
         left_dome_mm=dice.normal(12, 6, -3, 28),
         breathing_mm=dice.normal(11, 4, 4, 24),
-        effusion_right_mm=dice.uniform(12, 45) if has_effusion else 0.0,
-        effusion_left_mm=dice.uniform(10, 40) if has_effusion and both else 0.0,
+        effusion_right_mm=dice.uniform(12, 45) if has_effusion and right else 0.0,
+        effusion_left_mm=dice.uniform(10, 40) if has_effusion and left else 0.0,
         nodule_mm=dice.uniform(5, 16) if dice.happens(0.03) else 0.0,
     )
 

@@ -1,21 +1,27 @@
 """The concentration of the tracer in a torso."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mumap_node.imaging.volume import Voxels
 from mumap_node.training.simulation.anatomy import Anatomy, Tissue
 from mumap_node.training.simulation.anatomy.heart import LeftVentricle, ShortAxis, wall_depth
 from mumap_node.training.simulation.anatomy.painting import Layer, solid
 from mumap_node.training.simulation.anatomy.shapes import Tube
-from mumap_node.training.simulation.anatomy.space import Field
+from mumap_node.training.simulation.anatomy.space import Field, Space
 from mumap_node.training.simulation.patient import Patient
 from mumap_node.training.simulation.tracer.uptake import HotSpot, Uptake
 
 UNEVEN_MM = 28.0
 """Over twice of it the concentration within a tissue varies."""
 
+LUNG_UNEVEN_MM = 20.0
+"""The same for the perfusion of the lungs."""
+
 BORDER_MM = 6.0
 """Over which a defect fades along the wall; half of it across."""
+
+Mask = NDArray[np.bool_]
 
 
 def distribute(anatomy: Anatomy, patient: Patient, uptake: Uptake) -> Voxels:
@@ -25,16 +31,17 @@ def distribute(anatomy: Anatomy, patient: Patient, uptake: Uptake) -> Voxels:
     uneven = 1 + np.float32(uptake.unevenness) * space.noise(UNEVEN_MM, rng)
     np.clip(uneven, 0.6, 1.5, out=uneven)
     myocardium = _myocardium(anatomy.short_axis, anatomy.heart, uptake)
-    density = np.float32(patient.lungs.density_g_per_cm3)
+    is_lung = anatomy.labels == Tissue.LUNG
 
     def concentration(layer: Layer) -> Field | float:
         if layer.uptake is not None:
             return layer.uptake
         if layer.tissue is Tissue.MYOCARDIUM:
             return myocardium
-        ratio = np.float32(uptake.ratios.get(layer.tissue.name, 0.0)) * uneven[layer.box]
-        # In the lung it is the tissue that takes up, not the air.
-        return ratio / density * layer.texture if layer.tissue is Tissue.LUNG else ratio
+        ratio = np.float32(uptake.ratios.get(layer.tissue.name, 0.0))
+        if layer.tissue is Tissue.LUNG:
+            return ratio * _perfusion(space, layer, is_lung[layer.box], uptake, rng)
+        return ratio * uneven[layer.box]
 
     spots = [
         (spot.moves, solid(space, Tissue.SMALL_BOWEL, _tube(spot), uptake=spot.ratio))
@@ -49,6 +56,25 @@ def distribute(anatomy: Anatomy, patient: Patient, uptake: Uptake) -> Voxels:
 
 def _tube(spot: HotSpot) -> Tube:
     return Tube(spot.path_mm, (spot.radius_mm,) * len(spot.path_mm))
+
+
+def _perfusion(
+    space: Space, lung: Layer, inside: Mask, uptake: Uptake, rng: np.random.Generator
+) -> Field:
+    """Of the lungs, mean about 1: follows gravity as their density does, and noise of its own.
+
+    It knows nothing of the density's texture: tracer comes with blood, whose share of a region
+    differs. Counts would else tell the density of each voxel.
+    """
+    relative = np.float32(1)
+    if inside.any():
+        y = space.y_mm[lung.box]
+        density = np.broadcast_to(lung.texture, inside.shape)[inside]
+        slope, start = np.polyfit(y[inside], density / density.mean(), 1).astype(np.float32)
+        relative = np.clip(start + slope * y, 0.3, 3.0) ** np.float32(uptake.lung_exponent)
+    noise = np.float32(uptake.lung_unevenness) * space.noise(LUNG_UNEVEN_MM, rng, lung.box)
+    perfusion: Field = relative * np.clip(1 + noise, 0.3, 1.7)
+    return perfusion
 
 
 def _myocardium(place: ShortAxis, heart: LeftVentricle, uptake: Uptake) -> Field:

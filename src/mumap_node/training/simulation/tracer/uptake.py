@@ -58,7 +58,9 @@ class Uptake:
         tracer: Which.
         state: At rest, or the kind of stress.
         ratios: Concentration by name of the tissue.
-        unevenness: Spread of the concentration within a tissue, outside the myocardium.
+        unevenness: Spread of the concentration within a tissue, outside myocardium and lungs.
+        lung_unevenness: The same in the lungs.
+        lung_exponent: Their perfusion rises with this power of the smooth rise of their density.
         lateral_gain: Relative gain of the lateral over the septal wall, half each way.
         defects: Of the left ventricle.
         hot_spots: Outside the heart.
@@ -68,6 +70,8 @@ class Uptake:
     state: State
     ratios: Mapping[str, float]
     unevenness: float
+    lung_unevenness: float
+    lung_exponent: float
     lateral_gain: float
     defects: tuple[Defect, ...]
     hot_spots: tuple[HotSpot, ...]
