@@ -34,6 +34,7 @@ def population() -> None:
     for group, name in ((women, "women"), (men, "men")):
         _spread(f"fat under the skin of the chest, {name} (mm)",
                 [one.fat.chest_mm for one in group], 0)  # fmt: skip
+    _spread("LAC of fat (1/cm)", [one.fat.lac_per_cm for one in patients], 4)
     _spread("breast, women (ml)", [one.thorax.breast_ml for one in women], 0)
     _spread("lung density (g/cm³)", [one.lungs.density_g_per_cm3 for one in patients], 3)
     _spread("dome of the diaphragm (mm)", [one.lungs.diaphragm_mm for one in patients], 0)
@@ -51,10 +52,14 @@ def population() -> None:
         f"prone {_share(patients, lambda one: one.position == 'prone')}, "
         f"arms down {_share(patients, lambda one: one.arms == 'down')}, "
         f"device {_share(patients, lambda one: one.device != 'none')}, "
-        f"effusion {_share(patients, lambda one: one.lungs.effusion_right_mm > 0)}; "
+        f"effusion {_share(patients, _has_effusion)}; "
         f"defects 0 to 3: {sorted(Counter(len(one.defects) for one in uptakes).items())}; "
         f"hot spots {dict(spots)}\n"
     )
+
+
+def _has_effusion(patient: Patient) -> bool:
+    return max(patient.lungs.effusion_right_mm, patient.lungs.effusion_left_mm) > 0
 
 
 def physics(checks: Checks) -> None:

@@ -4,8 +4,8 @@ Each voxel that photons reach becomes a source of scattered photons towards the 
 Tsui, IEEE Nuclear Science Symposium 1996; with the Klein-Nishina formula as in Bai 2000,
 doi 10.1088/0031-9155/45/5/314). The way to that voxel is through matter of mean density, the way
 from it through what is really there. Photons scattered more than once come in as a share of those
-scattered once. In a water cylinder this agrees with traced photons within a tenth (tests); in a
-torso it has been compared with nothing.
+scattered once. In a water cylinder this agrees with traced photons within 14 %, worst near the
+surface (tests, docs/simulation.md); in a torso it has been compared with nothing.
 """
 
 from collections.abc import Iterator, Sequence
