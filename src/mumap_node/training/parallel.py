@@ -1,10 +1,11 @@
 """Work on many cases at once: a process each core, one thread each process."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -34,7 +35,9 @@ def in_processes(
     """
     with (
         _environment(ONE_THREAD),
-        ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool,
     ):
         futures = [pool.submit(work, item) for item in items]
         try:
@@ -42,6 +45,18 @@ def in_processes(
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next item for ever."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
