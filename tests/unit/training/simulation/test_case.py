@@ -92,7 +92,8 @@ def test_the_truth_of_who_moved_lies_where_the_patient_was_on_average(
     still, moved = seen(replace(moving, motion=None)), seen(moving)
     way_mm = np.subtract(moved.heart.centre_mm, still.heart.centre_mm)
     np.testing.assert_allclose(way_mm, (-5, 0, 6), atol=0.5)
-    np.testing.assert_allclose(hottest_mm(moved) - hottest_mm(still), way_mm, atol=1.5)
+    # Views count differently for where a hot spot comes to lie: not to a voxel, but no other way.
+    np.testing.assert_allclose(hottest_mm(moved) - hottest_mm(still), way_mm, atol=2.5)
     np.testing.assert_allclose(segments_mm(moved) - segments_mm(still), way_mm, atol=1.5)
     there = shift(still.lac.voxels, way_mm[::-1] / still.lac.geometry.spacing_mm, mode="nearest")
     inner = (slice(3, -3),) * 3
