@@ -167,7 +167,7 @@ class RecordingScp:
         if self._hold is not None:
             self._hold.set()
         for association in self._ae.active_associations:
-            if self._reject is None:  # one that was rejected is ending, and takes no abort then
+            if association.is_established:  # one that was rejected is ending, and takes no abort
                 association.abort()
             association.join(10)
         self._ae.shutdown()
