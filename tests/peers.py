@@ -16,6 +16,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -94,6 +95,11 @@ class Received:
         return dcmread(BytesIO(self.file))
 
 
+def _is_decided(association: Association) -> bool:
+    """Whether it stands, was refused or is over."""
+    return association.is_established or association.is_rejected or not association.is_alive()
+
+
 class RecordingScp:
     """A Storage and Verification SCP that remembers what it got.
 
@@ -155,6 +161,7 @@ class RecordingScp:
         )
         assert server is not None
         assert server.socket is not None
+        self._server = server
         self.port = server.socket.getsockname()[1]
         return self
 
@@ -166,8 +173,11 @@ class RecordingScp:
     ) -> None:
         if self._hold is not None:
             self._hold.set()
+        self._server.shutdown()  # nobody comes any more; pynetdicom takes no abort of who just came
         for association in self._ae.active_associations:
-            if association.is_established:  # one that was rejected is ending, and takes no abort
+            with contextlib.suppress(AssertionError):
+                wait_until(partial(_is_decided, association), 5)
+            if association.is_established:
                 association.abort()
             association.join(10)
         self._ae.shutdown()
