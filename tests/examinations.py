@@ -10,10 +10,10 @@ import numpy as np
 from pydicom import Dataset, dcmwrite
 
 from builders import change
+from ct_series import encode_ct
 from mumap_node.dicom.orientation import Side
 from mumap_node.imaging.reconstruction import Orbit
 from mumap_node.imaging.volume import Geometry, Volume
-from mumap_node.training.simulation.objects.ct_series import encode_ct
 from mumap_node.training.simulation.objects.examination import Examination
 from mumap_node.training.simulation.objects.scan import Scan
 from mumap_node.training.simulation.objects.volumes import encode_map, encode_reconstruction

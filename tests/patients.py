@@ -37,9 +37,15 @@ from mumap_node.training.simulation.objects.volumes import (
     encode_reconstruction,
     whole_counts,
 )
+from mumap_node.training.simulation.protocol import ReconstructionProtocol
 from mumap_node.training.torso import analytic_torso
 
 SHAPE, SPACING_MM = (40, 40, 40), 10.0
+
+PROTOCOL = ReconstructionProtocol(
+    method="OSEM", iterations=2, subsets=4, resolution_recovery=False, post_filter="gaussian",
+    fwhm_mm=12.0, cutoff_per_cm=0.0, order=0.0, axial_range_mm=None,
+)  # fmt: skip
 
 TECHNETIUM = Acquisition("Tc-99m", True, 140.511, (126.5, 154.6), "PARA", "LEHR")
 
@@ -103,7 +109,7 @@ def scaled_models(model=1.0, water=0.9) -> Methods:
     return {MODEL: scaled(model), WATER: scaled(water)}
 
 
-def write_cohort(folder, cases=2):
+def write_cohort(folder, cases=2, protocol=PROTOCOL):
     """A cohort of toy patients, laid out as `mumap-node simulate` does."""
     plan = Plan(seed=7, software_version="0.0", projections=True)
     cohort = Cohort(folder, plan)
@@ -112,7 +118,7 @@ def write_cohort(folder, cases=2):
         case_folder.mkdir(parents=True)
         for name, dataset in _objects(index).items():
             dataset.save_as(case_folder / name, enforce_file_format=True)
-        (case_folder / FACTS).write_text(json.dumps(_facts(index)))
+        (case_folder / FACTS).write_text(json.dumps(_facts(index, protocol)))
         sitk.WriteImage(sitk.GetImageFromArray(labels(index)), case_folder / LABELS)
     cohort.write_manifest()
     return folder
@@ -152,7 +158,7 @@ def _objects(index):
     }
 
 
-def _facts(index):
+def _facts(index, protocol):
     camera = Camera(**(cameras.ORDINARY | {"arc_deg": 180.0, "views": 16}))
     strata = {
         "sex": "F", "bmi": 24.9 + index, "position": "supine", "arms": "up", "matrix": 64,
@@ -163,7 +169,7 @@ def _facts(index):
         "seed": 7,
         "index": index,
         "camera": asdict(camera),
-        "protocol": {"method": "OSEM"},
+        "protocol": asdict(protocol),
         "heart": asdict(HEART) | {"wall_mm": 12.0, "ejection": 0.6},
         "patient": {"device": ("none", "pacemaker")[index % 2]},
         "strata": strata,

@@ -10,17 +10,10 @@ from commands import run
 from mumap_node.node.model import ModelStore
 from patients import write_cohort
 
-PROTOCOL = {
-    "method": "OSEM", "iterations": 2, "subsets": 4, "post_filter": "gaussian", "fwhm_mm": 12.0,
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    folder = write_cohort(tmp_path_factory.mktemp("data") / "toys", cases=8)
-    for file in folder.glob("case-*/case.json"):
-        file.write_text(json.dumps({**json.loads(file.read_text()), "protocol": PROTOCOL}))
-    return folder
+    return write_cohort(tmp_path_factory.mktemp("data") / "toys", cases=8)
 
 
 def test_a_model_gets_a_gate_that_is_tried_at_once(cohort, tmp_path):

@@ -1,6 +1,5 @@
 """The gate of a model from simulated pairs to the node, and what it stops."""
 
-import json
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -21,14 +20,9 @@ from mumap_node.training.gate.making import make_gate
 from mumap_node.training.gate.table import ALL_BAD, tabulate
 from mumap_node.training.gate.trial import GOOD, examine_file, inputs_of, try_gate
 from mumap_node.training.pairs.sources import of_cohort
-from mumap_node.training.simulation.cohort import FACTS, PROJECTIONS, Cohort
+from mumap_node.training.simulation.cohort import PROJECTIONS, Cohort
 
 CASES = 12
-
-PROTOCOL = {
-    "method": "OSEM", "iterations": 2, "subsets": 4, "post_filter": "gaussian", "fwhm_mm": 12.0,
-    "cutoff_per_cm": 0.0, "order": 0.0,
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -42,21 +36,12 @@ def opened(models) -> Model:
     return open_model(models, phantoms.BASELINE.name, "cpu", threads=1).model
 
 
-def cohort_in(folder, protocol, cases=CASES):
-    patients.write_cohort(folder, cases)
-    cohort = Cohort.open(folder)
-    for case in cohort:
-        facts = {**case.facts(), "protocol": protocol}
-        (case.folder / FACTS).write_text(json.dumps(facts))
-    return cohort
-
-
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory):
     """A folder of models whose only one has learned what toy patients look like."""
     models = tmp_path_factory.mktemp("models")
     shutil.copytree(phantoms.BASELINE, models / phantoms.BASELINE.name)
-    cohort = cohort_in(tmp_path_factory.mktemp("cohort"), PROTOCOL)
+    cohort = Cohort.open(patients.write_cohort(tmp_path_factory.mktemp("cohort"), CASES))
     told = []
     make_gate(
         models / phantoms.BASELINE.name,
@@ -154,14 +139,15 @@ def test_real_objects_of_other_cameras_are_stopped(gated, camera):
 
 
 @pytest.mark.parametrize(
-    "protocol",
+    "settings",
     [
-        PROTOCOL | {"method": "FBP", "iterations": 0, "subsets": 0, "post_filter": "none"},
-        PROTOCOL | {"post_filter": "butterworth", "cutoff_per_cm": 0.3, "order": 5.0},
+        {"method": "FBP", "iterations": 0, "subsets": 0, "post_filter": "none"},
+        {"post_filter": "butterworth", "cutoff_per_cm": 0.3, "order": 5.0},
     ],
 )
-def test_measured_inputs_follow_the_settings_of_their_case(protocol, tmp_path):
-    (case,) = cohort_in(tmp_path, protocol, cases=1)
+def test_measured_inputs_follow_the_settings_of_their_case(settings, tmp_path):
+    protocol = replace(patients.PROTOCOL, **settings)
+    (case,) = Cohort.open(patients.write_cohort(tmp_path, 1, protocol))
 
     made = dict(inputs_of(case))
 

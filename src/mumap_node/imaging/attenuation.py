@@ -125,20 +125,9 @@ HU_TABLES: Mapping[str, HuTable] = MappingProxyType(
 )
 """By scanner and tube voltage. Sources: ct_table.csv of PyTomography, ct_slopes.json of STIR."""
 
-AIR_HU = -1000.0
-"""CT number of air."""
-
 
 def lac_from_hu(hu: Voxels, table: HuTable) -> Voxels:
     """LAC in 1/cm at 140.5 keV of CT numbers, never negative; any shape."""
     slope = np.where(hu < 0, np.float32(table.below_per_hu), np.float32(table.above_per_hu))
     lac: Voxels = np.maximum(hu * slope + np.float32(table.water_per_cm), 0)
     return lac.astype(np.float32)
-
-
-def hu_from_lac(lac_per_cm: Voxels, table: HuTable) -> Voxels:
-    """CT numbers a scanner would show of LACs at 140.5 keV; air where there is none."""
-    above_water = lac_per_cm - np.float32(table.water_per_cm)
-    slope = np.where(above_water < 0, table.below_per_hu, table.above_per_hu)
-    hu: Voxels = np.where(lac_per_cm > 0, above_water / slope, AIR_HU)
-    return hu.astype(np.float32)

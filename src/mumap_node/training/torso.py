@@ -14,6 +14,7 @@ from mumap_node.imaging.attenuation import (
     SOFT_TISSUE_LAC_140KEV_PER_CM,
     SPONGY_BONE_LAC_140KEV_PER_CM,
 )
+from mumap_node.imaging.reconstruction.resolution import FWHM_PER_SIGMA
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 
 Mask = NDArray[np.bool_]
@@ -161,7 +162,7 @@ def _step(volume: Grid, rows: int, columns: int) -> Grid:
 
 def _blur(volume: Grid, fwhm_voxels: float) -> Grid:
     """Gaussian smoothing along every axis; what lies beyond the edge repeats the edge."""
-    sigma = fwhm_voxels / np.sqrt(8 * np.log(2))
+    sigma = fwhm_voxels / FWHM_PER_SIGMA
     reach = int(np.ceil(4 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()

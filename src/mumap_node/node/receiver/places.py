@@ -29,18 +29,21 @@ class Places:
         self._associations, self._most_silent = associations, silent
         self._silent: dict[Stoppable, None] = {}  # ordered: the oldest first
         self._open: set[Stoppable] = set()
+        self._ends_silent = False
         self._changed = threading.Condition()
 
     def enter(self, connection: Stoppable) -> None:
         """A connection begins."""
-        evicted = None
+        ending = []
         with self._changed:
             if len(self._silent) >= self._most_silent:
                 evicted = next(iter(self._silent))
                 del self._silent[evicted]
+                ending.append(evicted)
             self._silent[connection] = None
-        if evicted is not None:
-            evicted.stop()
+            if self._ends_silent:
+                ending.append(connection)
+        _stop(ending)
 
     def open(self, connection: Stoppable) -> bool:
         """The connection asks to become an association; False where there is no place for one."""
@@ -69,8 +72,9 @@ class Places:
             return self._changed.wait_for(lambda: not self._open, seconds)
 
     def stop_silent(self) -> None:
-        """End every connection that is no open association."""
+        """End every connection that is no open association, and from now on each that begins."""
         with self._changed:
+            self._ends_silent = True
             silent = list(self._silent)
         _stop(silent)
 

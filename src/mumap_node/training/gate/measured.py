@@ -1,14 +1,13 @@
 """Bad inputs that need more than the nAC volume: its projections, or the true map."""
 
-from typing import Any
-
 import numpy as np
 from scipy import ndimage
 
 from mumap_node.imaging import resampling
-from mumap_node.imaging.reconstruction import Orbit, Projector, butterworth, gaussian, osem
+from mumap_node.imaging.reconstruction import Orbit, Projector, osem
 from mumap_node.imaging.volume import Geometry, Volume, Voxels
 from mumap_node.training.simulation.cohort import CohortCase
+from mumap_node.training.simulation.protocol import ReconstructionProtocol, apply_post_filter
 
 CHANG_MM = 12.0
 """Voxels of the correction factors, which are smooth."""
@@ -93,22 +92,15 @@ def _photopeak(case: CohortCase) -> Voxels:
 
 
 def _reconstruct(case: CohortCase, photopeak: Voxels, lac_per_cm: Voxels | None) -> Volume:
-    projections, protocol, nac = case.projections(), case.facts()["protocol"], case.nac()
+    projections, nac = case.projections(), case.nac()
+    protocol = ReconstructionProtocol(**case.facts()["protocol"])
     projector = Projector(
         nac.geometry.shape, nac.geometry.spacing_mm, projections.scan.orbit,
         bins=photopeak.shape[2], bin_mm=projections.bin_mm, lac_per_cm=lac_per_cm,
     )  # fmt: skip
     voxels = osem(
         photopeak, projector,
-        iterations=protocol["iterations"] or ITERATIONS, subsets=protocol["subsets"] or SUBSETS,
+        iterations=protocol.iterations or ITERATIONS, subsets=protocol.subsets or SUBSETS,
     )  # fmt: skip
-    return nac.with_voxels(np.maximum(_filtered(voxels, nac.geometry, protocol), 0))
-
-
-def _filtered(voxels: Voxels, geometry: Geometry, protocol: dict[str, Any]) -> Voxels:
-    if protocol["post_filter"] == "gaussian":
-        return gaussian(voxels, geometry.spacing_mm, protocol["fwhm_mm"])
-    if protocol["post_filter"] == "butterworth":
-        cutoff_per_cm, order = protocol["cutoff_per_cm"], protocol["order"]
-        return butterworth(voxels, geometry.spacing_mm, cutoff_per_cm, order)
-    return voxels
+    filtered = apply_post_filter(voxels, nac.geometry.spacing_mm, protocol)
+    return nac.with_voxels(np.maximum(filtered, 0))

@@ -121,7 +121,7 @@ def reconstruct(acquired: Acquired, protocol: ReconstructionProtocol) -> Volume:
         voxels = osem(
             photopeak, projector, iterations=protocol.iterations, subsets=protocol.subsets
         )
-    filtered = np.maximum(_filter(voxels, geometry.spacing_mm, protocol), 0)
+    filtered = np.maximum(apply_post_filter(voxels, geometry.spacing_mm, protocol), 0)
     return Volume(filtered.astype(np.float32), geometry, Quantity.COUNTS)
 
 
@@ -146,9 +146,10 @@ def _geometry(acquired: Acquired, kept: slice) -> Geometry:
     return Geometry((kept.stop - kept.start, bins, bins), affine)
 
 
-def _filter(
+def apply_post_filter(
     voxels: Voxels, spacing_mm: tuple[float, float, float], protocol: ReconstructionProtocol
 ) -> Voxels:
+    """What was reconstructed, as smooth as a site wants it; may fall below 0."""
     if protocol.post_filter == "gaussian":
         return gaussian(voxels, spacing_mm, protocol.fwhm_mm)
     if protocol.post_filter == "butterworth":

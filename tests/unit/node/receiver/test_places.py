@@ -64,6 +64,13 @@ def test_stopping_silent_ones_spares_open_ones() -> None:
     assert opened.is_stopped
 
 
+def test_once_silent_ones_were_stopped_each_that_begins_is_stopped_at_once() -> None:
+    places = Places(associations=1, silent=10)
+    places.stop_silent()
+    (late,) = entered(places, 1)
+    assert late.is_stopped
+
+
 def test_waiting_ends_when_the_last_association_leaves() -> None:
     places = Places(associations=1, silent=1)
     (connection,) = entered(places, 1)

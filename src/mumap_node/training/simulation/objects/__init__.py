@@ -1,1 +1,1 @@
-"""A simulated examination as the DICOM objects a camera and its CT would send."""
+"""A simulated examination as the DICOM objects a camera would send."""

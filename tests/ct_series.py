@@ -1,22 +1,24 @@
-"""A CT series of a simulated patient, as the CT beside a camera would make it (PS3.3 A.3)."""
+"""A CT series of a toy patient, as the CT beside a camera would make it (PS3.3 A.3)."""
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from mumap_node.dicom.orientation import Side
-from mumap_node.imaging.attenuation import HU_TABLES, hu_from_lac
-from mumap_node.imaging.volume import Volume
+from mumap_node.imaging.attenuation import HU_TABLES
+from mumap_node.imaging.volume import Volume, Voxels
 from mumap_node.training.simulation.objects.examination import (
     Examination,
     begin_object,
     decimal,
 )
 
-TABLE = "symbia-130kvp"
+TABLE = HU_TABLES["symbia-130kvp"]
 """The curve whose inverse gives the CT numbers."""
 
 TUBE_KVP = 130
+
+AIR_HU = -1000.0
 
 STORED_AT_0_HU = 1024
 
@@ -30,11 +32,18 @@ def encode_ct(examination: Examination, lac: Volume) -> list[Dataset]:
         examination: Whom they belong to; its frame of reference is theirs.
         lac: LAC in 1/cm at 140.5 keV, with or without the table, on an upright grid of its own.
     """
-    hu = np.rint(hu_from_lac(lac.voxels, HU_TABLES[TABLE]))
+    hu = np.rint(_hu(lac.voxels))
     stored = (hu + STORED_AT_0_HU).clip(0, 4095).astype("<u2")
     return [
         _slice(examination, lac, number, pixels.tobytes()) for number, pixels in enumerate(stored)
     ]
+
+
+def _hu(lac_per_cm: Voxels) -> Voxels:
+    above_water = lac_per_cm - np.float32(TABLE.water_per_cm)
+    slope = np.where(above_water < 0, TABLE.below_per_hu, TABLE.above_per_hu)
+    hu: Voxels = np.where(lac_per_cm > 0, above_water / slope, AIR_HU)
+    return hu.astype(np.float32)
 
 
 def _slice(examination: Examination, lac: Volume, number: int, pixels: bytes) -> Dataset:
