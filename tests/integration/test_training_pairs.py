@@ -18,7 +18,7 @@ from waiting import wait_until
 SIZES = (0.92, 0.97, 1.0, 1.04, 1.08)
 
 QUICKLY = (
-    "--epochs", 2, "--spacing", 13.2, "--shape", 24, 32, 40, "--validation", 0.3,
+    "--epochs", 2, "--spacing", 13.2, "--validation", 0.3,
     "--device", "cpu", "--threads", 1,
 )  # fmt: skip
 

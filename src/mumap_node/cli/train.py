@@ -30,9 +30,6 @@ Hours = Annotated[
     float | None, typer.Option(min=0.001, metavar="H", help="Learn for so long, not for epochs.")
 ]
 Spacing = Annotated[float, typer.Option(min=1.0, metavar="MM", help="Voxels of the model's grid.")]
-Shape = Annotated[
-    tuple[int, int, int], typer.Option(metavar="S R C", help="Slices, rows, columns of it.")
-]
 Transform = Annotated[Literal["sqrt", "identity"], typer.Option(help="Of relative counts.")]
 Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Cases a step.")]
 LearningRate = Annotated[float, typer.Option(metavar="R", help="At its highest.")]
@@ -69,7 +66,6 @@ def train(
     epochs: Epochs = None,
     hours: Hours = None,
     spacing: Spacing = 6.6,
-    shape: Shape = (64, 80, 80),
     transform: Transform = "sqrt",
     batch: Batch = 2,
     learning_rate: LearningRate = 1e-3,
@@ -108,7 +104,6 @@ def train(
             "ct_description": ct_description,
             "input": {
                 "spacing_mm": (spacing,) * 3,
-                "shape": shape,
                 "normalisation": {"transform": transform},
             },
             "hours": hours,

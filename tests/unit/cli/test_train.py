@@ -20,7 +20,7 @@ def failure(tmp_path, *options):
 
 @pytest.mark.parametrize(
     "option",
-    [("--batch", "2"), ("--cohort", "."), ("--no-augmentation",), ("--shape", "8", "8", "8")],
+    [("--batch", "2"), ("--cohort", "."), ("--no-augmentation",), ("--spacing", "8")],
 )
 def test_a_run_goes_on_as_it_was_set(tmp_path, option):
     error = failure(tmp_path, *option)

@@ -27,7 +27,8 @@ class Ranges:
     """How far each change may go; 0, or no more than 1 where it is a factor, leaves it out.
 
     Attributes:
-        shift_voxels: To either side, along every axis.
+        shift_voxels: To either side, along every axis; further where the grid goes on behind the
+            source, so that it may lie anywhere between the network's strides.
         rotation_deg: About every axis, to either side.
         scale: Size of the patient, as a share to either side of 1.
         turned_share: Share of the cases that are turned and scaled; the others are only shifted,
@@ -44,7 +45,7 @@ class Ranges:
         cropped_voxels: The most it loses on each side.
     """
 
-    shift_voxels: int = 4
+    shift_voxels: int = 2
     rotation_deg: float = 5.0
     scale: float = 0.06
     turned_share: float = 0.3
@@ -104,10 +105,16 @@ class Augmentation:
     def _move(self, stacked: Tensor) -> Tensor:
         """Shift, and sometimes turn and scale, input, truth and masks alike; zeros move in."""
         ranges = self._ranges
-        shift = [round(self._uniform(ranges.shift_voxels)) for _ in range(3)]
+        shift = [self._shift(stacked[2], axis) for axis in (1, 2, 3)]
         if self._happens(ranges.turned_share):
             return _transformed(stacked, self._matrix(), shift)
         return _shifted(stacked, shift)
+
+    def _shift(self, seen: Tensor, axis: int) -> int:
+        """Whole voxels along an axis."""
+        most = self._ranges.shift_voxels
+        room = seen.shape[axis] - _occupied(seen, axis)[1] if most else 0
+        return round(self._uniform(most + room / 2) + room / 2)
 
     def _matrix(self) -> Tensor:
         """A small rotation and scale; axes as ``affine_grid`` has them: column, row, slice."""
@@ -134,13 +141,12 @@ class Augmentation:
 
     def _lost(self, most: int, within: Tensor, *, axis: int) -> list[tuple[int, int]]:
         """Start and length of what is cut off at the ends of the field of view along an axis."""
-        occupied = within.amax([other for other in range(within.ndim) if other != axis]).nonzero()
-        if not len(occupied):
+        first, end = _occupied(within, axis)
+        if first == end:
             return []
-        first, last = int(occupied[0]), int(occupied[-1])
         before, after = (int(abs(self._uniform(most))) for _ in range(2))
         size = within.shape[axis]
-        before, after = min(first + before, size), max(last + 1 - after, 0)
+        before, after = min(first + before, size), max(end - after, 0)
         return [(0, before), (after, size - after)]
 
     def _filter(self, counts: Tensor) -> Tensor:
@@ -166,6 +172,12 @@ class Augmentation:
         )[0]
         logarithm = field + self._normal() * self._ranges.brightness
         return counts * logarithm.exp().to(counts.device)
+
+
+def _occupied(mask: Tensor, axis: int) -> tuple[int, int]:
+    """Where a mask of (1, slice, row, column) begins and ends along an axis; 0, 0 without any."""
+    found = mask.amax([other for other in range(mask.ndim) if other != axis]).nonzero()
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
 
 
 def _shifted(stacked: Tensor, shift: list[int]) -> Tensor:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.training.learning.augmentation import Augmentation, Case, Ranges
@@ -22,25 +23,28 @@ from mumap_node.training.learning.records import Epoch, write_epochs
 from mumap_node.training.learning.run import BEST, LAST, Training
 from mumap_node.training.learning.schedule import Schedule, remaining
 from mumap_node.training.learning.validation import errors_of
-from mumap_node.training.pairs.cache import Cache
+from mumap_node.training.pairs.cache import Half
 
 TOLD_EVERY_SECONDS = 30.0
+
+Load = Callable[[int], tuple[Half, Half]]
+"""Input and output of a case, NaN where the source has no voxels and where nobody knows them."""
 
 Tell = Callable[[str], None]
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Cases:
     """Prepared cases, parted by patient.
 
     Attributes:
-        cache: All of them.
+        load: Gives any of them.
         learned: Which to learn from.
         validated: Which to validate with, of other patients.
     """
 
-    cache: Cache
+    load: Load
     learned: Sequence[int]
     validated: Sequence[int]
 
@@ -82,7 +86,7 @@ def train(
         training.epoch += 1
         found = errors_of(
             training.averaged,
-            (_answer(cases.cache, index, training.device) for index in watched),
+            (_answer(cases.load, index, training.device) for index in watched),
             plan.lac_per_cm_per_unit,
         )
         done = progress()
@@ -172,24 +176,35 @@ def _batches(training: Training, cases: Cases) -> Iterator[Case]:
     change = Augmentation(Ranges(), is_sqrt=is_sqrt, seed=seed) if plan.augmentation else None
     for start in range(0, len(order), plan.batch):
         chosen = order[start : start + plan.batch].tolist()
-        batch = [_case(cases.cache, index, training.device) for index in chosen]
+        batch = [_case(cases.load, index, training.device) for index in chosen]
         if change:
             batch = [change(*case) for case in batch]
-        given, truth, seen, known = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        given, truth, seen, known = (_stacked(parts) for parts in zip(*batch, strict=True))
         yield given.to(memory_format=torch.channels_last_3d), truth, seen, known
 
 
-def _case(cache: Cache, index: int, device: torch.device) -> Case:
-    given = torch.from_numpy(cache.inputs[index].astype(np.float32)).to(device)
-    truth = torch.from_numpy(cache.truths[index].astype(np.float32)).to(device)
+def _stacked(volumes: Sequence[Tensor]) -> Tensor:
+    """Volumes of several sizes as one batch: zeros follow the smaller ones, as padding does."""
+    sizes = np.array([volume.shape[1:] for volume in volumes])
+    missing = (sizes.max(axis=0) - sizes).tolist()
+    return torch.stack(
+        [
+            functional.pad(volume, (0, columns, 0, rows, 0, slices))
+            for volume, (slices, rows, columns) in zip(volumes, missing, strict=True)
+        ]
+    )
+
+
+def _case(load: Load, index: int, device: torch.device) -> Case:
+    given, truth = (torch.from_numpy(array.astype(np.float32)).to(device) for array in load(index))
     seen = given.isfinite().float()
     known = seen * truth.isfinite()
     return given.nan_to_num()[None], truth.nan_to_num()[None], seen[None], known[None]
 
 
-def _answer(cache: Cache, index: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _answer(load: Load, index: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Input, truth and where that is known."""
-    given, truth, _, known = _case(cache, index, device)
+    given, truth, _, known = _case(load, index, device)
     return given, truth, known
 
 

@@ -54,12 +54,11 @@ class Plan(Table):
     ct_description: str = ""
     input: Input = Input(
         spacing_mm=(6.6, 6.6, 6.6),
-        shape=(64, 80, 80),
         multiple_of=MULTIPLE_OF,
         normalisation=Normalisation(transform="sqrt"),
     )
     lac_per_cm_per_unit: Positive = 0.25
-    widths: tuple[Width, Width, Width] = (32, 64, 128)
+    widths: tuple[Width, Width, Width] = (16, 64, 128)
     blocks: tuple[Count, Count, Count] = (1, 2, 2)
     epochs: Count = 30
     hours: Positive | None = None
@@ -78,8 +77,8 @@ class Plan(Table):
 
     @model_validator(mode="after")
     def _grid_fits(self) -> Self:
-        if self.input.shape is None or self.input.multiple_of % MULTIPLE_OF:
-            raise ValueError(f"expected an input shape of multiples of {MULTIPLE_OF}")
+        if self.input.multiple_of % MULTIPLE_OF:
+            raise ValueError(f"expected an input grid of multiples of {MULTIPLE_OF}")
         return self
 
 

@@ -99,7 +99,9 @@ class Session:
         }
         if self._resume:
             _require_same(run, parts)
-        self._cases = Cases(prepared, prepared.indices_of(learned), prepared.indices_of(validated))
+        self._cases = Cases(
+            prepared.load, prepared.indices_of(learned), prepared.indices_of(validated)
+        )
         self.population = describe(learned, validated, len(doubtful))
         _write_doubtful(run / DOUBTFUL_FILE, doubtful)
         write_population(self.population, run)

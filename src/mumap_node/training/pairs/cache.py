@@ -1,7 +1,7 @@
 """Pairs as arrays on the model's grid, made once: an epoch then reads no DICOM.
 
-Two files of float16 hold all cases, memory-mapped. A third says which of them are ready, so that
-making them can stop at any point and go on later.
+A file of float16 holds a case, as large as its source is. Files appear whole, so that making them
+can stop at any point and go on later.
 """
 
 import hashlib
@@ -12,39 +12,43 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import preprocess, resampling
 from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.volume import Voxels
 from mumap_node.training.pairs.sources import Doubtful, Pair, PairSource
 from mumap_node.training.parallel import in_processes
 
 Half = NDArray[np.float16]
 
-FORMAT = 2
+FORMAT = 3
 """Counted up when the content of the arrays changes, so that old ones are not taken for new."""
 
 Tell = Callable[[int, int], None]
 """Is told how many of how many cases are done."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Cache:
     """Cases ready to learn from.
 
     Attributes:
-        sources: Where they come from, in the order of the arrays' first axis.
-        inputs: Network input, (case, slice, row, column); NaN where the source has no voxels.
-        truths: Network output as it should be; NaN where nobody knows it.
-        usable: Cases that could be made.
+        folder: Where their arrays lie.
+        sources: Where they come from, in their order.
+        usable: Which of them could be made.
     """
 
+    folder: Path
     sources: tuple[PairSource, ...]
-    inputs: Half
-    truths: Half
-    usable: NDArray[np.bool_]
+    usable: tuple[bool, ...]
+
+    def load(self, index: int) -> tuple[Half, Half]:
+        """Input and output of a usable case, as ``to_arrays`` made them."""
+        given, truth = np.load(_file(self.folder, index))
+        return given, truth
 
     def indices_of(self, sources: Sequence[PairSource]) -> list[int]:
         """Where usable cases of these sources stand."""
@@ -60,18 +64,40 @@ def to_arrays(pair: Pair, card: ModelCard) -> tuple[Half, Half]:
     """One pair as the network sees it: input and output in network units.
 
     The input goes through the very code the node runs, which has 0 where the source has no
-    voxels; here it is NaN, so that what was not seen is told from what took up nothing.
+    voxels; here it is NaN, so that what was not seen is told from what took up nothing. The truth
+    goes the way back that maps take: by splines, which cost half of what linear interpolation does.
 
     Args:
         pair: Counts and LACs.
         card: Grid, normalisation and unit.
+
+    Returns:
+        Input, NaN where the source has no voxels, and output, NaN where nobody knows it; float16,
+        (slice, row, column).
     """
     given = preprocess.prepare(pair.nac, card)
-    lac = resampling.onto(pair.lac, given.geometry, outside=float("nan"))
-    truth = lac.voxels / np.float32(card.output.lac_per_cm_per_unit)
-    seen = np.isfinite(resampling.onto(pair.nac, given.geometry, outside=float("nan")).voxels)
-    voxels = np.where(seen, given.voxels, np.float32("nan"))
-    return voxels.astype(np.float16), truth.astype(np.float16)
+    seen, known = (
+        np.isfinite(resampling.onto(volume, given.geometry, outside=float("nan")).voxels)
+        for volume in (pair.nac, pair.lac)
+    )
+    filled = pair.lac.with_voxels(_extended(pair.lac.voxels))
+    lac = resampling.onto(filled, given.geometry, is_smooth=True).voxels
+    truth = lac / np.float32(card.output.lac_per_cm_per_unit)
+    return _half(given.voxels, seen), _half(truth, known)
+
+
+def _extended(voxels: Voxels) -> Voxels:
+    """What nobody knows becomes the nearest that somebody does, so that splines end smoothly."""
+    unknown = np.isnan(voxels)
+    if not unknown.any() or unknown.all():
+        return np.nan_to_num(voxels)
+    nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    extended: Voxels = voxels[tuple(nearest)]
+    return extended
+
+
+def _half(voxels: Voxels, known: NDArray[np.bool_]) -> Half:
+    return np.where(known, voxels, np.float32("nan")).astype(np.float16)
 
 
 def build(
@@ -82,19 +108,16 @@ def build(
     Args:
         folder: Of all caches; each has a folder of its own, named by what it was made from.
         sources: The pairs.
-        card: With a shape in its input, so that all cases have one shape.
+        card: Of the model that shall learn from them.
         jobs: Processes.
         tell: Told after every case.
 
     Returns:
         The cases, and the pairs that could not be made, with why.
     """
-    if card.input.shape is None:
-        raise ValueError("expected a card with a shape, found one that follows its sources")
     place = folder / _key(sources, card)
-    _allocate(place, (len(sources), *card.input.shape))
-    ready = open_memmap(place / "ready.npy", mode="r+")
-    missing = np.flatnonzero(ready == 0).tolist()
+    place.mkdir(parents=True, exist_ok=True)
+    missing = [index for index in range(len(sources)) if not _file(place, index).exists()]
     doubtful = []
     work = [(index, sources[index]) for index in missing]
     made = in_processes(partial(_fill, place, card), work, jobs) if work else iter(())
@@ -102,38 +125,26 @@ def build(
         if refused is not None:
             doubtful.append(refused)
         tell(len(sources) - len(missing) + done, len(sources))
-    return _open(place, sources), doubtful
+    usable = tuple(_file(place, index).exists() for index in range(len(sources)))
+    return Cache(place, tuple(sources), usable), doubtful
 
 
 def _fill(place: Path, card: ModelCard, case: tuple[int, PairSource]) -> Doubtful | None:
     """Make one case; what cannot be made is told, not raised."""
     index, source = case
     try:
-        given, truth = to_arrays(source.load(), card)
+        arrays = to_arrays(source.load(), card)
     except InputRejected as error:
         return Doubtful(source.key, error.reason, error.sentence)
-    for name, array in (("inputs", given), ("truths", truth), ("ready", np.uint8(1))):
-        whole = open_memmap(place / f"{name}.npy", mode="r+")
-        whole[index] = array
-        whole.flush()
+    file = _file(place, index)
+    draft = file.with_suffix(".part.npy")
+    np.save(draft, np.stack(arrays))
+    draft.replace(file)
     return None
 
 
-def _allocate(place: Path, shape: tuple[int, ...]) -> None:
-    """Sparse files of zeros; ``ready`` comes last and vouches for the others."""
-    if (place / "ready.npy").exists():
-        return
-    place.mkdir(parents=True, exist_ok=True)
-    for name in ("inputs", "truths"):
-        open_memmap(place / f"{name}.npy", mode="w+", dtype=np.float16, shape=shape).flush()
-    open_memmap(place / "ready.npy", mode="w+", dtype=np.uint8, shape=shape[:1]).flush()
-
-
-def _open(place: Path, sources: Sequence[PairSource]) -> Cache:
-    inputs, truths, ready = (
-        open_memmap(place / f"{name}.npy", mode="r") for name in ("inputs", "truths", "ready")
-    )
-    return Cache(tuple(sources), inputs, truths, np.array(ready, dtype=bool))
+def _file(place: Path, index: int) -> Path:
+    return place / f"{index:05d}.npy"
 
 
 def _key(sources: Sequence[PairSource], card: ModelCard) -> str:

@@ -9,7 +9,7 @@ import torch
 
 import toys
 from mumap_node.errors import ConfigurationError
-from mumap_node.training.learning.loop import _case, train
+from mumap_node.training.learning.loop import _case, _stacked, train
 from mumap_node.training.learning.run import Training, best_network
 from mumap_node.training.learning.validation import errors_of
 
@@ -89,9 +89,10 @@ def test_a_run_leaves_a_table_a_curve_and_its_best_weights(tmp_path):
     assert (tmp_path / "run" / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert not list((tmp_path / "run").glob("*.part"))
     best = best_network(tmp_path / "run", plan)
-    cases = toys.cases()
-    truth = torch.from_numpy(cases.cache.truths[4:].astype(np.float32))[:, None]
-    given = torch.from_numpy(cases.cache.inputs[4:].astype(np.float32))[:, None]
+    given, truth = (
+        torch.from_numpy(np.stack(part).astype(np.float32))[:, None]
+        for part in zip(*toys.arrays()[4:], strict=True)
+    )
     found = errors_of(
         best,
         list(zip(given.nan_to_num(), truth.nan_to_num(), truth.isfinite().float(), strict=True)),
@@ -115,24 +116,23 @@ def test_what_a_run_goes_on_from_is_written_after_its_best_weights(tmp_path, mon
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_what_was_learned(tmp_path):
-    cases = toys.cases()
-    cases.cache.truths[0, 5, 8, 12] = np.inf
-    cases.cache.inputs[0, 5, 8, 12] = 6e4
+    (given, truth), *others = toys.arrays()
+    given[5, 8, 12], truth[5, 8, 12] = 6e4, np.inf
     plan = toys.plan(augmentation=False, learning_rate=1e30, largest_gradient=1e30)
     training = Training(plan, tmp_path, CPU)
 
     with pytest.raises(ConfigurationError) as caught:
-        train(training, cases, tell=lambda _line: None)
+        train(training, toys.cases([(given, truth), *others]), tell=lambda _line: None)
 
     assert caught.value.reason == "diverged"
     assert not (tmp_path / "best.pt").exists()
 
 
 def test_what_the_source_shows_is_seen_even_where_nobody_knows_the_truth():
-    cases = toys.cases()
-    cases.cache.truths[0, :4] = np.nan
+    made = toys.arrays()
+    made[0][1][:4] = np.nan
 
-    given, truth, seen, known = _case(cases.cache, 0, CPU)
+    given, truth, seen, known = _case(made.__getitem__, 0, CPU)
 
     assert given[0, 2:4].any()
     assert seen[0, :14].min() == 1
@@ -140,6 +140,25 @@ def test_what_the_source_shows_is_seen_even_where_nobody_knows_the_truth():
     assert not known[0, :4].any()
     assert known[0, 4:14].min() == 1
     assert bool(torch.stack((given, truth)).isfinite().all())
+
+
+def test_a_batch_of_several_sizes_is_padded_as_the_node_pads(tmp_path):
+    """A short patient beside a long one; the loss of neither changes."""
+    made = toys.arrays()
+    made[0] = tuple(array[:8, :, :16] for array in made[0])
+
+    given, truth, seen, known = zip(*(_case(made.__getitem__, i, CPU) for i in (0, 1)), strict=True)
+
+    for short, long in (given, truth, seen, known):
+        both = _stacked((short, long))
+        assert both.shape == (2, 1, *toys.GRID)
+        assert torch.equal(both[0, :, :8, :, :16], short)
+        assert not both[0, :, 8:].any()
+        assert not both[0, ..., 16:].any()
+        assert torch.equal(both[1], long)
+    trained = Training(toys.plan(batch=4), tmp_path, CPU)
+    train(trained, toys.cases(made), tell=lambda _line: None)
+    assert trained.epoch == 2
 
 
 def test_a_run_without_an_epoch_has_no_best_weights(tmp_path):
