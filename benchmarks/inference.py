@@ -19,7 +19,7 @@ from receive import machine
 
 from mumap_node.imaging import postprocess, preprocess
 from mumap_node.imaging.volume import Volume
-from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model
+from mumap_node.node.model import DEFAULT_MODEL, open_model
 from mumap_node.pipeline import Model
 from mumap_node.training.torso import analytic_torso
 
@@ -31,7 +31,7 @@ GRIDS = (((64, 64, 64), 6.4), ((100, 128, 128), 3.3), ((80, 128, 128), 4.8))
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--model", type=Path, default=newest_model())
+    arguments.add_argument("--model", type=Path, default=MODELS / DEFAULT_MODEL)
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--rounds", type=int, default=10)
     parsed = arguments.parse_args()
@@ -48,12 +48,6 @@ def main() -> None:
         nac = analytic_torso(shape, spacing_mm).emission
         measured = [measure(nac, loaded.model) for _ in range(parsed.rounds + 1)]
         print_row(shape, spacing_mm, measured[1:])  # the first warms up
-
-
-def newest_model() -> Path:
-    """The newest reference model there is, else the baseline."""
-    references = [name for name in ModelStore(MODELS).identities() if name.startswith("reference")]
-    return MODELS / (references or [DEFAULT_MODEL])[-1]
 
 
 def measure(nac: Volume, model: Model) -> tuple[float, ...]:

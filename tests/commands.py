@@ -47,6 +47,7 @@ port = {port}
 name = "all"
 assume_nac = true
 relax = ["collimator", "field-of-view", "truncation", "matrix", "spacing"]
+model = "uniform-body-1.0"  # draws an outline of any toy; the reference model rightly refuses them
 destinations = ["sender"]
 """
 

@@ -33,6 +33,9 @@ VERBS = (
     "gate",
     "demo",
 )
+ASSUMING = ("--assume-nac", "--model", "uniform-body")
+"""How `map` answers toys: the reference model rightly refuses them."""
+
 HEAVY = ("dbos", "onnxruntime", "SimpleITK", "fastapi", "sqlalchemy", "uvicorn", "jinja2")
 
 
@@ -120,9 +123,16 @@ def test_check_tells_what_the_node_could_not_start_with_by_exit_code_2(tmp_path)
     assert "data-dir-not-writable" in answer.stdout
 
 
+def test_a_route_without_a_model_takes_the_reference(tmp_path):
+    settings = SETTINGS.replace('model = "uniform-body-1.0"', "")
+    answer = run("check", "-c", write_settings(tmp_path, unused_port(), settings))
+    assert "model reference-tc99m-1.0" in answer.stdout
+
+
 def test_models_are_listed_and_verified():
     listed = run("models", "list", "--json")
-    assert "uniform-body-1.0" in [model["model"] for model in json.loads(listed.stdout)]
+    identities = [model["model"] for model in json.loads(listed.stdout)]
+    assert identities == ["reference-tc99m-1.0", "uniform-body-1.0"]
     assert run("models", "verify").returncode == 0
 
 
@@ -213,7 +223,7 @@ class TestMap:
 
     def test_a_file_becomes_a_map_named_after_it(self, tmp_path, source):
         out = tmp_path / "out"
-        answer = run("map", source, "-o", out, "--assume-nac")
+        answer = run("map", source, "-o", out, *ASSUMING)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         mumap = dcmread(out / "stress.mumap.dcm")
         assert "SYNTHETIC" in mumap.ImageType
@@ -221,7 +231,7 @@ class TestMap:
         assert "1 made" in answer.stdout
 
     def test_findings_are_printed_and_machine_readable(self, tmp_path, source):
-        answer = run("map", source, "-o", tmp_path, "--assume-nac", "--json")
+        answer = run("map", source, "-o", tmp_path, *ASSUMING, "--json")
         (told,) = json.loads(answer.stdout)
         assert told["outcome"] == "made"
         assert told["model"] == "uniform-body-1.0"
@@ -231,7 +241,7 @@ class TestMap:
     def test_the_same_command_gives_the_same_objects(self, tmp_path, source):
         uids = []
         for name in ("a", "b"):
-            assert run("map", source, "-o", tmp_path / name, "--assume-nac").returncode == 0
+            assert run("map", source, "-o", tmp_path / name, *ASSUMING).returncode == 0
             uids.append(dcmread(tmp_path / name / "stress.mumap.dcm").SOPInstanceUID)
         assert uids[0] == uids[1]
 
@@ -243,7 +253,7 @@ class TestMap:
 
     def test_one_rejected_input_does_not_keep_the_others(self, tmp_path, source):
         (source.parent / "broken.dcm").write_text("no image")
-        answer = run("map", source.parent, "-o", tmp_path / "out", "--assume-nac")
+        answer = run("map", source.parent, "-o", tmp_path / "out", *ASSUMING)
         assert answer.returncode == 3
         assert answer.stderr.startswith("unreadable: ")
         assert (tmp_path / "out" / "stress.mumap.dcm").exists()
@@ -251,7 +261,7 @@ class TestMap:
     def test_what_is_not_dicom_in_a_folder_is_only_counted(self, tmp_path, source):
         (source.parent / "case.json").write_text("{}")
         (source.parent / "labels.nii.gz").write_bytes(bytes.fromhex("1f8b0800") + bytes(200))
-        answer = run("map", source.parent, "-o", tmp_path / "out", "--assume-nac")
+        answer = run("map", source.parent, "-o", tmp_path / "out", *ASSUMING)
         assert answer.returncode == 0, answer.stderr
         assert "case.json" not in answer.stdout + answer.stderr
         assert "1 made" in answer.stdout
@@ -286,19 +296,19 @@ class TestMap:
         other = source.parent / "deeper" / "stress.dcm"
         other.parent.mkdir()
         other.write_bytes(nac_file(voxels=torso_counts() + 2, SOPInstanceUID="2.25.777"))
-        assert run("map", source.parent, "-o", tmp_path / "out", "--assume-nac").returncode == 0
+        assert run("map", source.parent, "-o", tmp_path / "out", *ASSUMING).returncode == 0
         names = sorted(path.name for path in (tmp_path / "out").iterdir())
         assert names == ["stress-2.mumap.dcm", "stress.mumap.dcm"]
 
     def test_hidden_files_and_media_directories_are_left_out(self, tmp_path, source):
         (source.parent / ".hidden").write_text("")
         (source.parent / "DICOMDIR").write_text("")
-        assert run("map", source.parent, "-o", tmp_path / "out", "--assume-nac").returncode == 0
+        assert run("map", source.parent, "-o", tmp_path / "out", *ASSUMING).returncode == 0
 
     def test_our_own_map_is_ignored(self, tmp_path, source):
         out = tmp_path / "out"
-        run("map", source, "-o", out, "--assume-nac")
-        answer = run("map", out, "-o", tmp_path / "again", "--assume-nac")
+        run("map", source, "-o", out, *ASSUMING)
+        answer = run("map", out, "-o", tmp_path / "again", *ASSUMING)
         assert answer.returncode == 0
         assert "1 ignored" in answer.stdout
         assert answer.stderr.startswith("own-map: ")
@@ -313,7 +323,7 @@ class TestMap:
         voxels = np.zeros((16, 48, 48), dtype=np.int16)
         voxels[7:9, 23:25, 23:25] = 500
         (tmp_path / "point.dcm").write_bytes(nac_file(voxels=voxels))
-        answer = run("map", tmp_path / "point.dcm", "-o", tmp_path / "out", "--assume-nac")
+        answer = run("map", tmp_path / "point.dcm", "-o", tmp_path / "out", *ASSUMING)
         assert answer.returncode == 3, answer.stdout
         assert answer.stderr.startswith("implausible-map: ")
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["held"]
@@ -356,12 +366,12 @@ class TestMap:
         assert answer.stderr.startswith(reason)
 
     def test_a_place_that_cannot_be_written_is_told(self, source):
-        answer = run("map", source, "-o", source, "--assume-nac")
+        answer = run("map", source, "-o", source, *ASSUMING)
         assert answer.returncode == 2
         assert answer.stderr.startswith("output-not-writable: ")
 
     def test_hostile_files_are_rejected_one_by_one(self, tmp_path, shared_data):
-        answer = run("map", shared_data / "malformed", "-o", tmp_path, "--assume-nac", "--json")
+        answer = run("map", shared_data / "malformed", "-o", tmp_path, *ASSUMING, "--json")
         assert answer.returncode == 3
         told = json.loads(answer.stdout)
         assert len(told) >= 132

@@ -31,17 +31,21 @@ def test_the_demo_ends_with_a_checked_map(
 ) -> None:
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert str(output / "map.dcm") in demo.stdout
-    assert "PASS  sent-twice" in demo.stdout
+    for check in ("sent-twice", "body-outline", "true-map", "in-place"):
+        assert f"PASS  {check}" in demo.stdout
     assert "FAIL" not in demo.stdout
 
 
 def test_the_demo_leaves_the_map_and_what_it_was_made_of(
     demo: subprocess.CompletedProcess[str], output: Path
 ) -> None:
-    source, mumap = dcmread(output / "reconstruction.dcm"), dcmread(output / "map.dcm")
+    source, mumap, truth = (
+        dcmread(output / name) for name in ("reconstruction.dcm", "map.dcm", "truth.dcm")
+    )
 
     assert mumap.StudyInstanceUID == source.StudyInstanceUID
     assert "SYNTHETIC" in mumap.ImageType
+    assert truth.pixel_array.shape == mumap.pixel_array.shape
     with Image.open(output / "overlay.png") as picture:
         assert picture.width > picture.height > 400
 

@@ -44,6 +44,7 @@ def test_a_model_tested_on_its_own_patients_is_told_so(cohort, tmp_path):
     )
     (model / "model.toml").write_text("training_seeds = [3, 7]\n" + card)
     settings = SETTINGS.replace("[node]", '[node]\nmodels_dir = "models"')
+    settings = settings.replace("uniform-body-1.0", "my-site")
     answer = run(
         "evaluate", "-c", write_settings(tmp_path, 104, settings), "--model", "my-site",
         "--cohort", cohort, "-o", tmp_path / "report", "--no-correction", "--limit", "1",

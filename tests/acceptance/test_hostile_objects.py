@@ -85,6 +85,7 @@ def test_map_tells_of_each_hostile_file_why(tmp_path):
         (folder / f"{seed:03}.dcm").write_bytes(mutated(source, seed)[1])
     (folder / "good.dcm").write_bytes(good(1))
     answer = run("map", folder, "-o", tmp_path / "out", "--assume-nac", "--json",
+                 "--model", "uniform-body",
                  *(f"--relax={name}" for name in
                    ("collimator", "field-of-view", "truncation", "matrix", "spacing")))  # fmt: skip
     assert answer.returncode == 3

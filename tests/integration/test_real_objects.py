@@ -17,7 +17,7 @@ from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.patient import PATIENT, STUDY
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
-from mumap_node.node.model import DEFAULT_MODEL, open_model
+from mumap_node.node.model import open_model
 from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
 from validators import dcentvfy, errors, warnings_of
 
@@ -42,7 +42,7 @@ EXPLAINED_WARNINGS = (  # each has its line in docs/conformance.md
 
 @pytest.fixture(scope="module")
 def uniform_body() -> Model:
-    return open_model(MODELS, DEFAULT_MODEL, "cpu", 1).model
+    return open_model(MODELS, "uniform-body-1.0", "cpu", 1).model
 
 
 @dataclass(frozen=True)

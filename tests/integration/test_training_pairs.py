@@ -66,9 +66,7 @@ def test_a_sites_pairs_become_a_model_that_its_node_answers_with(tmp_path, site)
     image.write_bytes(file_of(source))
     text = SETTINGS.replace("[node]", '[node]\nmodels_dir = "models"')
     with RecordingScp() as archive:
-        settings = write_settings(
-            tmp_path, archive.port, text.replace("[[routes]]", '[[routes]]\nmodel = "toy"')
-        )
+        settings = write_settings(tmp_path, archive.port, text.replace("uniform-body-1.0", "toy"))
         assert run("models", "verify", "-c", settings).returncode == 0
         with running("serve", "-c", settings, log=tmp_path / "log") as node:
             port = int(node.wait_for("receiver.started")["port"])

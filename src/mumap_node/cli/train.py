@@ -67,7 +67,7 @@ def train(
     hours: Hours = None,
     spacing: Spacing = 6.6,
     transform: Transform = "sqrt",
-    batch: Batch = 2,
+    batch: Batch = 1,
     learning_rate: LearningRate = 1e-3,
     gradient_weight: GradientWeight = 0.3,
     adversarial: Adversarial = 0.0,

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
 
-from mumap_node.imaging.attenuation import SOFT_TISSUE_LAC_140KEV_PER_CM
+from mumap_node.imaging import regions
 from mumap_node.imaging.findings import Finding, Verdict
+from mumap_node.imaging.volume import Voxels
 
 GRID = (
     "Rows",
@@ -21,8 +21,11 @@ GRID = (
 )
 IDENTITY = ("PatientName", "PatientID", "PatientSex", "StudyInstanceUID", "AccessionNumber")
 
-BODY_LAC_PER_CM = 0.05
-"""Above this a voxel counts as body; between air (0) and the lungs' or water's LAC."""
+LARGEST_NMAE = 0.03
+"""A torso filled with water is wrong by 0.075 here; this one mirrored left to right by 0.043."""
+
+MOVED_VOXELS = 2
+"""How far the map must be from fitting elsewhere; 7.5 mm of this patient's 3.8 mm voxels."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,7 +37,7 @@ class Answer:
         mumap: The map that came back.
         received: Objects the workstation received in all.
         jobs: Jobs the node made of the two sendings.
-        body: The truth: voxels inside the skin, (slice, row, column) towards head, back, left.
+        truth: The true LACs in 1/cm, (slice, row, column) towards head, back, left.
         exit_code: What the node ended with after SIGTERM.
     """
 
@@ -42,21 +45,22 @@ class Answer:
     mumap: Dataset
     received: int
     jobs: int
-    body: NDArray[np.bool_]
+    truth: Voxels
     exit_code: int
 
 
-def read_lac(mumap: Dataset) -> NDArray[np.float64]:
+def read_lac(mumap: Dataset) -> Voxels:
     """LAC in 1/cm, slices towards the head, by the object's Real World Value Mapping alone."""
     mapping = mumap.RealWorldValueMappingSequence[0]
-    stored = mumap.pixel_array.astype(np.float64)
+    stored = mumap.pixel_array.astype(np.float32)
     lac = stored * float(mapping.RealWorldValueSlope) + float(mapping.RealWorldValueIntercept)
-    towards_head: NDArray[np.float64] = lac if mumap.SpacingBetweenSlices > 0 else lac[::-1]
+    towards_head: Voxels = lac if mumap.SpacingBetweenSlices > 0 else lac[::-1]
     return towards_head
 
 
 def check(answer: Answer) -> tuple[Finding, ...]:
-    """Hold the map against what was sent and what is known of the torso."""
+    """Hold the map against what was sent and what is true of the patient."""
+    lac = read_lac(answer.mumap)
     return (
         _statement(
             "sent-twice",
@@ -69,8 +73,10 @@ def check(answer: Answer) -> tuple[Finding, ...]:
         _same_values("same-patient", answer, IDENTITY),
         _new_series(answer),
         _says_synthetic(answer.mumap),
-        _soft_tissue(answer.mumap),
-        _outline(answer),
+        _body_mean(answer.mumap, lac, answer.truth),
+        _outline(lac, answer.truth),
+        _error(lac, answer.truth),
+        _in_place(lac, answer.truth),
         _statement(
             "stopped-cleanly", answer.exit_code == 0, f"exit code {answer.exit_code}", "exit code 0"
         ),
@@ -116,16 +122,33 @@ def _says_synthetic(mumap: Dataset) -> Finding:
     )
 
 
-def _soft_tissue(mumap: Dataset) -> Finding:
+def _body_mean(mumap: Dataset, lac: Voxels, truth: Voxels) -> Finding:
     unit = mumap.RealWorldValueMappingSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
-    lac = read_lac(mumap)
-    median = float(np.median(lac[lac > BODY_LAC_PER_CM]))
-    holds = unit == "/cm" and abs(median / SOFT_TISSUE_LAC_140KEV_PER_CM - 1) < 0.05
-    limit = f"{SOFT_TISSUE_LAC_140KEV_PER_CM} /cm within 5 %"
-    return _statement("soft-tissue", holds, f"{median:.4f} {unit}", limit)
+    body = regions.body(truth)
+    found, expected = float(lac[body].mean()), float(truth[body].mean())
+    holds = unit == "/cm" and abs(found / expected - 1) < 0.05
+    return _statement("body-mean", holds, f"{found:.4f} {unit}", f"{expected:.4f} /cm within 5 %")
 
 
-def _outline(answer: Answer) -> Finding:
-    drawn = read_lac(answer.mumap) > BODY_LAC_PER_CM
-    dice = 2 * (drawn & answer.body).sum() / (drawn.sum() + answer.body.sum())
+def _outline(lac: Voxels, truth: Voxels) -> Finding:
+    dice = regions.dice(regions.body(lac), regions.body(truth))
     return _statement("body-outline", dice > 0.95, f"Dice {dice:.3f} with the truth", "above 0.95")
+
+
+def _error(lac: Voxels, truth: Voxels) -> Finding:
+    nmae = _nmae(lac, truth)
+    return _statement("true-map", nmae < LARGEST_NMAE, f"NMAE {nmae:.4f}", f"below {LARGEST_NMAE}")
+
+
+def _in_place(lac: Voxels, truth: Voxels) -> Finding:
+    """The map agrees best with the truth as it lies: not moved, not mirrored."""
+    moved = [np.roll(lac, way, axis) for axis in range(3) for way in (-MOVED_VOXELS, MOVED_VOXELS)]
+    mirrored = [np.flip(lac, axis) for axis in range(3)]
+    nearest = min(_nmae(elsewhere, truth) for elsewhere in (*moved, *mirrored))
+    found = f"moved or mirrored NMAE {nearest:.4f} or more"
+    return _statement("in-place", _nmae(lac, truth) < nearest, found, "more than as it lies")
+
+
+def _nmae(lac: Voxels, truth: Voxels) -> float:
+    """Mean absolute error over all voxels / (maximum - minimum of the truth)."""
+    return float(np.abs(lac - truth).mean() / np.ptp(truth))

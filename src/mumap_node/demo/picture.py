@@ -1,71 +1,98 @@
-"""The demo's picture: three planes of the SPECT, and the attenuation map laid over them."""
+"""The demo's picture: three planes of the SPECT, and two attenuation maps laid over them."""
 
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+from mumap_node.imaging import regions
+from mumap_node.imaging.volume import Voxels
+
+Plane = NDArray[np.floating[Any]]
 Colours = NDArray[np.uint8]
 
-SHOWN_LAC_PER_CM = 0.25
-"""Top of the colour scale; water at 140.5 keV has 0.154, cortical bone about 0.28."""
+SHOWN_LAC_PER_CM = 0.2
+"""Top of the colour scale; water at 140.5 keV has 0.154, bone as blurred as SPECT about 0.18."""
 
-PIXELS_PER_MM = 0.62
+PIXELS_PER_MM = 0.7
+MARGIN_MM = 25.0
+"""Round the body; the air beyond is left out."""
+
 GAP = 10
 BAR_WIDTH = 62
-OPACITY = 0.5
+OPACITY = 0.6
 
 # Glyphs of 5 x 7 dots, a row per number, its five bits from left to right.
 GLYPHS = {
     "0": (14, 17, 19, 21, 25, 17, 14),
     "2": (14, 17, 1, 6, 8, 16, 31),
-    "5": (31, 16, 30, 1, 1, 17, 14),
     ".": (0, 0, 0, 0, 0, 12, 12),
     "/": (1, 1, 2, 4, 8, 16, 16),
     "c": (0, 0, 14, 16, 16, 17, 14),
     "m": (0, 0, 26, 21, 21, 21, 21),
     "A": (14, 17, 17, 31, 17, 17, 17),
+    "C": (14, 17, 16, 16, 16, 17, 14),
+    "E": (31, 16, 16, 30, 16, 16, 31),
     "F": (31, 16, 16, 30, 16, 16, 16),
     "H": (17, 17, 17, 31, 17, 17, 17),
+    "I": (14, 4, 4, 4, 4, 4, 14),
     "L": (16, 16, 16, 16, 16, 16, 31),
+    "N": (17, 17, 25, 21, 19, 17, 17),
     "P": (30, 17, 17, 30, 16, 16, 16),
     "R": (30, 17, 17, 30, 20, 18, 17),
+    "S": (14, 17, 16, 14, 1, 17, 14),
+    "T": (31, 4, 4, 4, 4, 4, 4),
+    "U": (17, 17, 17, 17, 17, 17, 14),
+    "Y": (17, 17, 10, 4, 4, 4, 4),
 }
 
 
-def overlay(emission: Plane, lac_per_cm: Plane, spacing_mm: Sequence[float]) -> Colours:
-    """Draw the planes through the hottest part of the SPECT, and the map over them.
+def overlay(
+    emission: Voxels,
+    synthetic: Voxels,
+    truth: Voxels,
+    spacing_mm: Sequence[float],
+    through: Sequence[int],
+) -> Colours:
+    """Draw three planes of the SPECT, and of both maps over it.
 
     From left to right transaxial, coronal and sagittal, as a nuclear medicine workstation shows
-    them; above the SPECT alone, below with the map in colour.
+    them; from above the SPECT alone, the synthetic map and the true one.
 
     Args:
         emission: Counts, (slice, row, column) towards head, back and left.
-        lac_per_cm: The map on the same grid.
-        spacing_mm: Of both, along (slice, row, column).
+        synthetic: LAC in 1/cm on the same grid.
+        truth: The same.
+        spacing_mm: Of all, along (slice, row, column).
+        through: Index of the voxel the planes go through.
 
     Returns:
         Rows x columns x (red, green, blue).
     """
-    hot = np.argwhere(emission > 0.7 * emission.max())
-    head, back, left = np.rint(hot.mean(axis=0)).astype(int)
+    head, back, left = through
     up, deep, wide = spacing_mm
+    rows, columns = _round_the_body(np.maximum(synthetic, truth), spacing_mm)
+    planes = (
+        (np.s_[head, rows, columns], (deep, wide), "APRL"),
+        (np.s_[::-1, back, columns], (up, wide), "HFRL"),
+        (np.s_[::-1, rows, left], (up, deep), "HFAP"),
+    )
     brightest = np.percentile(emission, 99.9)
-    panels = []
-    for plane, spacing, marks in (
-        (np.s_[head], (deep, wide), "APRL"),
-        (np.s_[::-1, back], (up, wide), "HFRL"),
-        (np.s_[::-1, :, left], (up, deep), "HFAP"),
-    ):
-        counts = _enlarge(emission[plane] / brightest, spacing)
-        lac = _enlarge(lac_per_cm[plane] / SHOWN_LAC_PER_CM, spacing)
-        grey = _grey(counts)
-        panels.append([_marked(grey, marks), _marked(_fused(grey, lac), marks)])
-    rows = [_side_by_side(row) for row in zip(*panels, strict=True)]
-    return _side_by_side([_stacked(rows), _colour_bar(2 * rows[0].shape[0] + GAP)])
+    shown = (("SPECT", np.zeros_like(truth)), ("SYNTHETIC", synthetic), ("TRUE", truth))
+    drawn = []
+    for title, lac_per_cm in shown:
+        level = lac_per_cm / SHOWN_LAC_PER_CM
+        panels = [
+            _panel(emission[plane] / brightest, level[plane], spacing, marks)
+            for plane, spacing, marks in planes
+        ]
+        _write(panels[0], title, 4, 4)
+        drawn.append(_side_by_side(panels))
+    picture = _stacked(drawn)
+    return _side_by_side([picture, _colour_bar(picture.shape[0])])
 
 
 def png(colours: Colours) -> bytes:
@@ -88,6 +115,24 @@ def png(colours: Colours) -> bytes:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     checksum = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def _round_the_body(lac_per_cm: Voxels, spacing_mm: Sequence[float]) -> tuple[slice, slice]:
+    """Rows and columns that hold the body, and the margin."""
+    body = regions.body(lac_per_cm)
+    cut = []
+    for axis in (1, 2):
+        other_axes = tuple({0, 1, 2} - {axis})
+        inside = np.flatnonzero(body.any(axis=other_axes))
+        margin = round(MARGIN_MM / spacing_mm[axis])
+        cut.append(slice(max(inside[0] - margin, 0), inside[-1] + margin + 1))
+    return cut[0], cut[1]
+
+
+def _panel(counts: Plane, lac: Plane, spacing_mm: Sequence[float], marks: str) -> Colours:
+    """A plane of the SPECT with that of a map over it; both reach from 0 to 1."""
+    grey = _grey(_enlarge(counts, spacing_mm))
+    return _marked(_fused(grey, _enlarge(lac, spacing_mm)), marks)
 
 
 def _enlarge(plane: Plane, spacing_mm: Sequence[float]) -> Plane:
@@ -151,7 +196,7 @@ def _colour_bar(height: int) -> Colours:
     bar = np.zeros((height, BAR_WIDTH, 3), np.uint8)
     levels = np.linspace(1, 0, height - 60)[:, np.newaxis]
     bar[30:-30, 2:18] = _heat(np.repeat(levels, 16, axis=1))
-    _write(bar, ".25", 30, 24)
+    _write(bar, ".20", 30, 24)
     _write(bar, "/cm", 48, 24)
     _write(bar, "0", height - 44, 24)
     return bar
@@ -164,5 +209,5 @@ def _side_by_side(panels: Sequence[Colours]) -> Colours:
 
 
 def _stacked(rows: Sequence[Colours]) -> Colours:
-    gap = np.zeros((GAP, rows[0].shape[1], 3), np.uint8)
-    return np.vstack([rows[0], gap, rows[1]])
+    padded = [np.pad(row, ((0, GAP), (0, 0), (0, 0))) for row in rows]
+    return np.vstack(padded)[:-GAP]

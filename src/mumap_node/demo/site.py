@@ -47,7 +47,7 @@ port = {workstation_port}
 name = "demo"
 match = {{ calling_ae_title = "{camera_ae_title}", SeriesDescription = {{ regex = ".*NAC.*" }} }}
 assume_nac = true  # the camera's NAC series carry no word on attenuation correction
-model = "uniform-body"
+model = "reference-tc99m"
 destinations = ["workstation"]
 """
 

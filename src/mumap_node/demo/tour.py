@@ -8,19 +8,20 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from pydicom import Dataset, dcmread
 
 from mumap_node.demo import camera, checks, picture, site
 from mumap_node.demo.workstation import Workstation
 from mumap_node.imaging.findings import Finding, Verdict, worst
+from mumap_node.imaging.volume import Voxels
 from mumap_node.node.spool.files import Spool, read_record
 from mumap_node.node.spool.records import Result
-from mumap_node.training.torso import Torso, analytic_torso
+from mumap_node.training.simulation.case import Case
 
 Say = Callable[[str], None]
 
@@ -62,7 +63,7 @@ def play(output: Path, say: Say) -> bool:
             say(line)
     say(f"\nmap received   {BOLD}{output / 'map.dcm'}{PLAIN}")
     say(f"picture        {BOLD}{output / 'overlay.png'}{PLAIN}")
-    say(f"{DIM}what was sent, the settings and the node's log lie beside them{PLAIN}")
+    say(f"{DIM}what was sent, what is true, the settings and the node's log lie beside them{PLAIN}")
     return worst((*findings, *own)) is not Verdict.FAIL
 
 
@@ -90,13 +91,13 @@ def _ask(
     spool = Spool(data)
     settings = output / "mumap-node.toml"
     node = site.write_settings(settings, data, workstation.port)
-    with steps.step(
-        "camera: an analytic torso, Tc-99m, reconstructed without attenuation correction"
-    ):
-        torso = analytic_torso()
-        source = camera.encode_reconstruction(torso.emission, datetime.now(UTC))
-        source.save_as(output / "reconstruction.dcm", enforce_file_format=True)
     with site.running_node(settings, output / "node.log") as process:
+        with steps.step(
+            "camera: a simulated patient, Tc-99m, reconstructed without attenuation correction"
+        ):
+            case, source, truth = camera.examine()
+            source.save_as(output / "reconstruction.dcm", enforce_file_format=True)
+            truth.save_as(output / "truth.dcm", enforce_file_format=True)
         with steps.step(
             f"node: receiver, worker, deliverer and web run; it answers C-ECHO on port {node.port}"
         ):
@@ -113,10 +114,10 @@ def _ask(
     (output / "map.dcm").write_bytes(workstation.received[0])
     mumap = dcmread(BytesIO(workstation.received[0]))
     jobs = list(spool.job_ids())
-    with steps.step("picture: the map over its SPECT, in three planes"):
-        _draw(output / "overlay.png", torso, checks.read_lac(mumap))
+    with steps.step("picture: the map and the truth over the SPECT, in three planes"):
+        _draw(output / "overlay.png", case, checks.read_lac(mumap))
     answer = checks.Answer(
-        source, mumap, len(workstation.received), len(jobs), torso.body, exit_code
+        source, mumap, len(workstation.received), len(jobs), case.lac.voxels, exit_code
     )
     return answer, tuple(_findings(spool, jobs))
 
@@ -151,9 +152,12 @@ def _findings(spool: Spool, jobs: Iterable[str]) -> Iterator[Finding]:
             yield from result.findings
 
 
-def _draw(file: Path, torso: Torso, lac_per_cm: picture.Plane) -> None:
-    emission = torso.emission.voxels.astype(float)
-    drawn = picture.overlay(emission, lac_per_cm, torso.emission.geometry.spacing_mm)
+def _draw(file: Path, case: Case, lac_per_cm: Voxels) -> None:
+    grid = case.nac.geometry
+    heart = np.rint(grid.to_index(case.heart.centre_mm)).astype(int).tolist()
+    drawn = picture.overlay(
+        case.nac.voxels, lac_per_cm, case.lac.voxels, grid.spacing_mm, through=heart
+    )
     file.write_bytes(picture.png(drawn))
 
 

@@ -19,7 +19,8 @@ from mumap_node.imaging.volume import Voxels
 from mumap_node.node.watchdog import watchdog
 from mumap_node.pipeline import Model, Predict
 
-DEFAULT_MODEL = "uniform-body-1.0"
+DEFAULT_MODEL = "reference-tc99m-1.0"
+"""Of routes and commands that name none."""
 
 Device = Literal["auto", "cpu", "cuda"]
 

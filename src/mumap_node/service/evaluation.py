@@ -7,10 +7,13 @@ from pathlib import Path
 
 from mumap_node import logs
 from mumap_node.imaging.model_card import ModelCard
-from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model
+from mumap_node.node.model import ModelStore, open_model
 from mumap_node.pipeline import Model
 from mumap_node.service.models import find_one
 from mumap_node.settings.tables import Settings, default_models_dir
+
+BASELINE = "uniform-body-1.0"
+"""What every other model has to be better than."""
 
 
 def find_model(named: str, settings: Settings) -> tuple[ModelCard, "partial[Model]"]:
@@ -30,7 +33,7 @@ def find_model(named: str, settings: Settings) -> tuple[ModelCard, "partial[Mode
 
 def baseline() -> "partial[Model]":
     """What opens the baseline that came with the package; a site's own folder may lack it."""
-    return partial(open_here, default_models_dir(), DEFAULT_MODEL)
+    return partial(open_here, default_models_dir(), BASELINE)
 
 
 def open_here(models_dir: Path, identity: str) -> Model:

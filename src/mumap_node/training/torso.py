@@ -1,4 +1,4 @@
-"""An analytic torso and the nAC reconstruction a camera would show of it, for tests and the demo.
+"""An analytic torso and the nAC reconstruction a camera shows of it, for tests and golden pairs.
 
 Ellipsoids and simplified physics (see ``analytic_torso``): good enough to exercise the node and
 to look like a patient at a glance, never to judge or train a model with.

@@ -1,52 +1,51 @@
-from datetime import datetime
-
 import numpy as np
 import pytest
-from pydicom import Dataset
 
-from mumap_node.demo.camera import encode_reconstruction
+from mumap_node.demo import camera
 from mumap_node.dicom.reading import read_reconstruction
-from mumap_node.imaging.volume import Volume
-from mumap_node.training.torso import analytic_torso
+from mumap_node.imaging.resampling import onto, upright
+from mumap_node.training.pairs.truth import read_map
+from mumap_node.training.simulation.patient import Patient, draw_patient
 
 
 @pytest.fixture(scope="module")
-def emission() -> Volume:
-    return analytic_torso(shape=(8, 16, 24), spacing_mm=20.0).emission
+def examined() -> camera.Examined:
+    return camera.examine()
 
 
-@pytest.fixture(scope="module")
-def dataset(emission: Volume) -> Dataset:
-    return encode_reconstruction(emission, datetime(2026, 11, 2, 9, 30))  # noqa: DTZ001
+def is_ordinary(patient: Patient) -> bool:
+    lungs = patient.lungs
+    return (
+        24 <= patient.bmi <= 29
+        and patient.device == "none"
+        and lungs.effusion_left_mm == lungs.effusion_right_mm == 0
+    )
 
 
-def test_what_the_camera_encodes_lies_where_the_torso_lies(
-    dataset: Dataset, emission: Volume
+def test_the_patient_is_the_first_ordinary_one_of_the_core_stratum(
+    examined: camera.Examined,
 ) -> None:
-    read = read_reconstruction(dataset).volume
+    earlier = [
+        draw_patient(np.random.default_rng([camera.SEED, index]).spawn(3)[0])
+        for index in range(camera.INDEX)
+    ]
 
-    corners = np.array([(0, 0, 0), (0, 15, 23), (7, 0, 23), (7, 15, 0)])
-    for corner in corners:
-        there = np.rint(read.geometry.to_index(emission.geometry.to_patient(corner))).astype(int)
-        assert read.voxels[tuple(there)] == emission.voxels[tuple(corner)]
-        assert read.geometry.to_patient(there) == pytest.approx(
-            emission.geometry.to_patient(corner), abs=1e-3
-        )
+    assert is_ordinary(examined.case.patient)
+    assert examined.case.strata.core
+    assert not any(map(is_ordinary, earlier))
 
 
-def test_the_camera_states_radionuclide_and_collimator(dataset: Dataset) -> None:
-    acquisition = read_reconstruction(dataset).acquisition
+def test_what_the_camera_sends_lies_where_the_truth_lies(examined: camera.Examined) -> None:
+    sent, truth = read_reconstruction(examined.reconstruction).volume, read_map(examined.truth)
+
+    assert np.array_equal(sent.geometry.affine, truth.geometry.affine)
+    lac = onto(truth, upright(truth.geometry)).voxels
+    assert lac == pytest.approx(examined.case.lac.voxels, abs=1e-4)
+
+
+def test_the_camera_states_radionuclide_and_collimator(examined: camera.Examined) -> None:
+    acquisition = read_reconstruction(examined.reconstruction).acquisition
 
     assert acquisition.radionuclide == "Tc-99m"
     assert acquisition.radionuclide_is_coded
     assert acquisition.collimator_type == "PARA"
-
-
-def test_every_examination_has_uids_of_its_own(emission: Volume) -> None:
-    first, second = (
-        encode_reconstruction(emission, datetime(2026, 11, 2))  # noqa: DTZ001
-        for _ in range(2)
-    )
-
-    assert first.SOPInstanceUID != second.SOPInstanceUID
-    assert first.StudyInstanceUID != second.StudyInstanceUID

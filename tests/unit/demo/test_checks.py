@@ -1,39 +1,28 @@
-from copy import deepcopy
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 import pytest
 from pydicom import Dataset
-from pydicom.uid import generate_uid
 
-from mumap_node.demo.camera import encode_reconstruction
-from mumap_node.demo.checks import Answer, check
+import examinations
+from mumap_node.demo.checks import MOVED_VOXELS, Answer, check
 from mumap_node.imaging.findings import Verdict
-from mumap_node.training.torso import Torso, analytic_torso
-
-
-@pytest.fixture(scope="module")
-def torso() -> Torso:
-    return analytic_torso(shape=(8, 48, 48), spacing_mm=9.0)
+from mumap_node.imaging.volume import Voxels
 
 
 @pytest.fixture
-def answer(torso: Torso) -> Answer:
+def answer() -> Answer:
     """What a perfect node would give back."""
-    source = encode_reconstruction(torso.emission, datetime(2026, 11, 2))  # noqa: DTZ001
-    mumap = deepcopy(source)
+    source, mumap = examinations.nac(), examinations.mumap()
     mumap.ImageType = ["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION", "SYNTHETIC"]
-    mumap.SeriesDescription = "Stress SPECT NAC SYNTHETIC mu-map"
-    mumap.SeriesInstanceUID = generate_uid(prefix=None)
-    mapping, unit = Dataset(), Dataset()
-    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 1e-4, 0.0
-    unit.CodeValue = "/cm"
-    mapping.MeasurementUnitsCodeSequence = [unit]
-    mumap.RealWorldValueMappingSequence = [mapping]
-    stored = np.where(torso.body, 1540, 0).astype("<u2")
-    mumap.PixelData = stored[::-1].tobytes()
-    return Answer(source, mumap, received=1, jobs=1, body=torso.body, exit_code=0)
+    mumap.SeriesDescription = "STRESS nAC SYNTHETIC mu-map"
+    truth = examinations.torso().lac.voxels
+    return Answer(source, mumap, received=1, jobs=1, truth=truth, exit_code=0)
+
+
+def put_lac(mumap: Dataset, towards_head: Voxels) -> None:
+    """Give a map other LACs; its first frame lies at the head."""
+    mumap.PixelData = np.rint(10_000 * towards_head[::-1]).astype("<u2").tobytes()
 
 
 def failed(answer: Answer) -> set[str]:
@@ -60,12 +49,24 @@ def test_a_map_at_another_place_is_noticed(answer: Answer) -> None:
     assert failed(answer) == {"same-place"}
 
 
-def test_a_map_upside_down_is_noticed(answer: Answer, torso: Torso) -> None:
-    answer.mumap.PixelData = np.where(torso.body, 1540, 0)[:, ::-1].astype("<u2").tobytes()
-    body = torso.body.copy()
-    body[:, : body.shape[1] // 2] = False  # a body that has a front
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_mirrored_map_is_noticed(answer: Answer, axis: int) -> None:
+    put_lac(answer.mumap, np.flip(answer.truth, axis))
 
-    assert "body-outline" in failed(replace(answer, body=body))
+    assert "in-place" in failed(answer)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_map_that_lies_beside_the_truth_is_noticed(answer: Answer, axis: int) -> None:
+    put_lac(answer.mumap, np.roll(answer.truth, -MOVED_VOXELS, axis))
+
+    assert "in-place" in failed(answer)
+
+
+def test_a_body_filled_with_water_is_noticed(answer: Answer) -> None:
+    put_lac(answer.mumap, np.where(answer.truth > 0, 0.1537, 0.0))
+
+    assert "true-map" in failed(answer)
 
 
 def test_another_patient_is_noticed(answer: Answer) -> None:
@@ -89,7 +90,7 @@ def test_a_map_that_does_not_say_it_is_synthetic_is_noticed(answer: Answer) -> N
 def test_a_map_in_another_unit_is_noticed(answer: Answer) -> None:
     answer.mumap.RealWorldValueMappingSequence[0].RealWorldValueSlope = 2e-4
 
-    assert failed(answer) == {"soft-tissue"}
+    assert failed(answer) == {"body-mean", "true-map"}
 
 
 def test_a_node_that_did_not_end_well_is_noticed(answer: Answer) -> None:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mumap_node.demo.picture import GAP, overlay, png
+from mumap_node.demo.picture import GAP, PIXELS_PER_MM, overlay, png
 
-ORANGE = (1.0, 0.6, 0.0)
+SPACING_MM = (8.0, 8.0, 8.0)
+BODY = np.zeros((20, 30, 40), np.float32)
+BODY[:, 8:22, 10:30] = 0.154
 
 
 def torso_with_a_hot_spot(index: tuple[int, int, int]) -> np.ndarray:
@@ -24,16 +26,31 @@ def test_another_program_reads_the_png_pixel_by_pixel() -> None:
         assert np.array_equal(np.asarray(picture), colours)
 
 
-def test_the_spect_is_grey_above_and_the_map_is_coloured_below() -> None:
+def test_below_the_grey_spect_both_maps_are_in_colour() -> None:
     emission = torso_with_a_hot_spot((10, 15, 20))
-    lac = np.where(emission > 0, 0.154, 0.0)
 
-    drawn = overlay(emission, lac, (5.0, 5.0, 5.0))
+    drawn = overlay(emission, BODY, 1.2 * BODY, SPACING_MM, (10, 15, 20))
 
-    height, width, _ = drawn.shape
-    above, below = drawn[: (height - GAP) // 2, : width - 80], drawn[(height + GAP) // 2 :]
-    assert (np.ptp(above, axis=-1) == 0).all()
-    assert np.ptp(below[:, : width - 80], axis=-1).max() > 60
+    height = (drawn.shape[0] - 2 * GAP) // 3
+    spect, synthetic, true = (
+        drawn[row * (height + GAP) :][:height, :-80].astype(int) for row in range(3)
+    )
+    assert (np.ptp(spect, axis=-1) == 0).all()
+    assert np.ptp(synthetic, axis=-1).max() > 60
+    assert true.sum() > synthetic.sum()
+
+
+def test_the_air_round_the_body_is_left_out() -> None:
+    emission = torso_with_a_hot_spot((10, 15, 20))
+    wide = np.pad(emission, ((0, 0), (0, 20), (0, 20)))
+    around = np.pad(BODY, ((0, 0), (0, 20), (0, 20)))
+
+    drawn, of_wide = (
+        overlay(counts, lac, lac, SPACING_MM, (10, 15, 20))
+        for counts, lac in ((emission, BODY), (wide, around))
+    )
+
+    assert of_wide.shape == drawn.shape
 
 
 @pytest.mark.parametrize(
@@ -49,11 +66,12 @@ def test_the_hot_spot_lies_where_a_reader_expects_it(
     index: tuple[int, int, int], panel: int, vertical: str, horizontal: str
 ) -> None:
     emission = torso_with_a_hot_spot(index)
-    widths = [round(n * 5 * 0.62) for n in (40, 40, 30)]
-    heights = [round(n * 5 * 0.62) for n in (30, 20, 20)]
+    rows, columns = 14 + 2 * 3, 20 + 2 * 3  # the body and 25 mm round it
+    widths = [round(n * 8 * PIXELS_PER_MM) for n in (columns, columns, rows)]
+    heights = [round(n * 8 * PIXELS_PER_MM) for n in (rows, 20, 20)]
     left = sum(widths[:panel]) + panel * GAP
 
-    drawn = overlay(emission, np.zeros_like(emission), (5.0, 5.0, 5.0))
+    drawn = overlay(emission, BODY, BODY, SPACING_MM, index)
 
     view = drawn[: heights[panel], left : left + widths[panel], 0]
     row, column = np.argwhere(view == 254).mean(axis=0)  # 254: full white; the marks have 230

@@ -17,6 +17,10 @@ from mumap_node.node.model import DEFAULT_MODEL, ModelStore, open_model
 from mumap_node.node.watchdog import watchdog
 from mumap_node.training.torso import analytic_torso
 
+NAME = phantoms.BASELINE.name
+
+SHIPPED = pytest.mark.parametrize("name", [NAME, DEFAULT_MODEL])
+
 
 @pytest.fixture
 def models(tmp_path):
@@ -25,7 +29,7 @@ def models(tmp_path):
     return tmp_path
 
 
-def refused(models, name=DEFAULT_MODEL, device="cpu"):
+def refused(models, name=NAME, device="cpu"):
     with pytest.raises(ConfigurationError) as caught:
         open_model(models, name, device, threads=1)
     return caught.value
@@ -61,8 +65,9 @@ def put_golden(models, given, expected):
     np.save(models / "uniform-body-1.0" / "golden-output.npy", expected)
 
 
-def test_a_model_is_opened_and_answers():
-    loaded = open_model(phantoms.MODELS, DEFAULT_MODEL, "cpu", threads=2)
+@SHIPPED
+def test_a_model_is_opened_and_answers(name):
+    loaded = open_model(phantoms.MODELS, name, "cpu", threads=2)
     prepared = preprocess.prepare(analytic_torso().emission, loaded.model.card)
 
     output = loaded.model.predict(prepared.voxels)
@@ -73,12 +78,14 @@ def test_a_model_is_opened_and_answers():
     assert loaded.runtime.endswith(" CPUExecutionProvider")
 
 
+@SHIPPED
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_same_input_gives_the_same_bits_whatever_the_threads(threads):
-    prepared = preprocess.prepare(analytic_torso().emission, phantoms.card())
-    one = open_model(phantoms.MODELS, DEFAULT_MODEL, "cpu", threads=1).model.predict
+def test_the_same_input_gives_the_same_bits_whatever_the_threads(name, threads):
+    model = open_model(phantoms.MODELS, name, "cpu", threads=1).model
+    prepared = preprocess.prepare(analytic_torso().emission, model.card)
+    one = model.predict
 
-    other = open_model(phantoms.MODELS, DEFAULT_MODEL, "cpu", threads).model.predict
+    other = open_model(phantoms.MODELS, name, "cpu", threads).model.predict
 
     for _ in range(3):
         assert np.array_equal(other(prepared.voxels), one(prepared.voxels))
@@ -232,7 +239,7 @@ def fixed_to_eight(models):
     )
     cube = np.ones((8, 8, 8), np.float32)
     put_golden(models, cube, cube)
-    return open_model(models, DEFAULT_MODEL, "cpu", threads=1).model.predict
+    return open_model(models, NAME, "cpu", threads=1).model.predict
 
 
 def test_an_input_the_network_cannot_answer_is_rejected(models):
@@ -259,7 +266,7 @@ def test_an_output_that_is_not_finite_is_found_by_the_checks(models):
     cube = np.ones((8, 8, 8), np.float32)
     put_golden(models, cube, cube)
     nac = analytic_torso().emission
-    model = open_model(models, DEFAULT_MODEL, "cpu", threads=1).model
+    model = open_model(models, NAME, "cpu", threads=1).model
     prepared = preprocess.prepare(nac, model.card)
 
     mumap = prepared.with_voxels(model.predict(prepared.voxels), Quantity.LAC_PER_CM)
@@ -292,14 +299,14 @@ def test_cuda_is_refused_where_it_cannot_be_had():
 
 @pytest.mark.skipif(HAS_CUDA, reason="this onnxruntime has CUDA")
 def test_auto_says_what_it_took():
-    loaded = open_model(phantoms.MODELS, DEFAULT_MODEL, "auto", threads=1)
+    loaded = open_model(phantoms.MODELS, NAME, "auto", threads=1)
 
     assert loaded.runtime.endswith("CPUExecutionProvider")
 
 
 @pytest.mark.skipif(not HAS_CUDA, reason="needs a GPU and the onnxruntime made for it")
 def test_cuda_gives_the_golden_output():
-    loaded = open_model(phantoms.MODELS, DEFAULT_MODEL, "cuda", threads=1)
+    loaded = open_model(phantoms.MODELS, NAME, "cuda", threads=1)
 
     assert loaded.runtime.endswith("CUDAExecutionProvider")
 
@@ -339,8 +346,9 @@ def test_the_watchdog_is_called_off_by_an_error():
     assert ended == []
 
 
-def test_the_committed_network_is_valid_onnx():
-    network = onnx.load(phantoms.BASELINE / "model.onnx")
+@SHIPPED
+def test_the_committed_network_is_valid_onnx(name):
+    network = onnx.load(phantoms.MODELS / name / "model.onnx")
 
     onnx.checker.check_model(network, full_check=True)
     assert [opset.version for opset in network.opset_import] == [17]

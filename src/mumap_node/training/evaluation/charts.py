@@ -15,7 +15,7 @@ from mumap_node.training.evaluation.definitions import METRICS
 from mumap_node.training.evaluation.drawing import COLOURS, PAIRED, as_svg, draw_polar
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.metrics import JOINT_RANGE_PER_CM
-from mumap_node.training.evaluation.results import normalised_segments
+from mumap_node.training.evaluation.results import corrected_with, normalised_segments
 from mumap_node.training.evaluation.statistics import agreement
 from mumap_node.training.evaluation.studies import CaseResult
 
@@ -99,7 +99,7 @@ def bland_altman(results: Sequence[CaseResult], method: str) -> Figure:
 @as_svg
 def segment_bias(results: Sequence[CaseResult]) -> Figure:
     """Mean difference of each of the 17 mean-normalised segments by method, on polar maps."""
-    methods = list(results[0].segments)
+    methods = corrected_with(results)
     pairs = [normalised_segments(results, method) for method in methods]
     differences = [(found - truth).mean(axis=0) for found, truth in pairs]
     reach = max(1.0, float(np.abs(differences).max()))

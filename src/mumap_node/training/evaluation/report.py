@@ -14,6 +14,7 @@ from mumap_node.training.evaluation.pictures import Pictures
 from mumap_node.training.evaluation.results import (
     SUBGROUP_METRICS,
     Document,
+    corrected_with,
     shown_names,
 )
 from mumap_node.training.evaluation.studies import CaseResult
@@ -120,8 +121,8 @@ def _charts(results: Sequence[CaseResult]) -> dict[str, list[str]]:
         "heart": [],
         "segments": [],
     }
-    if any(result.segments for result in results):
-        methods = list(results[0].segments)
+    methods = corrected_with(results)
+    if methods:
         drawn["heart"] = [
             charts.distribution(results, "segment_mean_normalised_percent"),
             charts.distribution(results, "lv_bias_percent"),

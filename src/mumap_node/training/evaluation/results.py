@@ -82,6 +82,11 @@ def as_csv(results: Sequence[CaseResult]) -> str:
     return text.getvalue()
 
 
+def corrected_with(results: Iterable[CaseResult]) -> list[str]:
+    """Methods whose hearts were compared, in their order; not every case shows a whole heart."""
+    return list(dict.fromkeys(method for result in results for method in result.segments))
+
+
 def normalised_segments(
     results: Iterable[CaseResult], method: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -158,9 +163,8 @@ def _by_size(value: str) -> tuple[float, str]:
 
 def _segments(results: Sequence[CaseResult]) -> Document:
     """Bland and Altman's bias and limits of the mean-normalised segments, by method."""
-    methods = list(dict.fromkeys(method for result in results for method in result.segments))
     document: Document = {}
-    for method in methods:
+    for method in corrected_with(results):
         found, truth = normalised_segments(results, method)
         differences = found - truth
         document[method] = {

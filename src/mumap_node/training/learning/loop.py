@@ -8,6 +8,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +121,7 @@ def _epoch(
     """See every case once, or until the schedule ends; the mean losses."""
     losses = []
     told, steps = training.seconds, -(-len(cases.learned) // training.plan.batch)
-    for number, batch in enumerate(_batches(training, cases), start=1):
+    for number, batch in enumerate(_ahead(_batches(training, cases)), start=1):
         losses.append(_step(training, batch, schedule.rate(progress())))
         training.step += 1
         _require_finite(losses[-1][0], training)
@@ -181,6 +182,15 @@ def _batches(training: Training, cases: Cases) -> Iterator[Case]:
             batch = [change(*case) for case in batch]
         given, truth, seen, known = (_stacked(parts) for parts in zip(*batch, strict=True))
         yield given.to(memory_format=torch.channels_last_3d), truth, seen, known
+
+
+def _ahead(batches: Iterator[Case]) -> Iterator[Case]:
+    """The same batches, each made while the one before is learned from."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = maker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = maker.submit(next, batches, None)
+            yield batch
 
 
 def _stacked(volumes: Sequence[Tensor]) -> Tensor:

@@ -102,7 +102,7 @@ class Network(nn.Module):
         self.decoder = nn.ModuleList(Block(width) for width in widths[:-1])
         self.last = nn.Conv3d(widths[0], FINER, 3, padding=1)
         with torch.no_grad():  # all voxels of a coarser one begin alike: arXiv:1707.02937
-            for weights in (self.last.weight, self.last.bias):
+            for weights in self.last.parameters():
                 weights.copy_(weights[:1].expand_as(weights))
 
     def forward(self, counts: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Plan(Table):
     blocks: tuple[Count, Count, Count] = (1, 2, 2)
     epochs: Count = 30
     hours: Positive | None = None
-    batch: Count = 2
+    batch: Count = 1
     learning_rate: Positive = 1e-3
     warm_up: Share = 0.03
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2

@@ -73,7 +73,7 @@ def model_readme(
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:
-    shape = " x ".join(map(str, card.input.shape or ("any",)))
+    shape = " x ".join(map(str, card.input.shape or ("as large as the source:",)))
     spacing = " x ".join(f"{mm:g}" for mm in card.input.spacing_mm or ())
     limits, output = card.limits, card.output
     return [

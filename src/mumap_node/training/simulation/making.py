@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from numpy.typing import NDArray
+from pydicom import Dataset
 
 from mumap_node import __version__
 from mumap_node.dicom.orientation import Side
@@ -146,26 +147,35 @@ def write_case(case: Case, folder: Path, plan: Plan) -> None:
     """
     draft = folder.with_name(f".{folder.name}")
     draft.mkdir()
-    examination, scan = _examination(case, plan), _scan(case)
-    nac = whole_counts(case.nac)
-    objects = {
-        NAC: encode_reconstruction(
-            examination,
-            scan,
-            nac,
-            description=f"SIMULATED SPECT NAC {case.protocol.describe()}"[:64],
-        ),
-        MAP: encode_map(examination, scan, case.lac),
-    }
-    if plan.projections:
-        objects[PROJECTIONS] = encode_projections(examination, _projections(case, scan))
-    for name, dataset in objects.items():
+    for name, dataset in encode_case(case, plan).items():
         dataset.save_as(draft / name, enforce_file_format=True)
     _write_labels(draft / LABELS, case.labels, case.nac.geometry)
     _write_labels(draft / SEGMENTS, case.segments, case.nac.geometry)
     facts = json.dumps(_facts(case, plan), default=_plain, indent=1)
     (draft / FACTS).write_text(facts + "\n", encoding="utf-8")
     draft.rename(folder)
+
+
+def encode_case(case: Case, plan: Plan) -> dict[str, Dataset]:
+    """The DICOM objects of a case, by the names of their files.
+
+    Args:
+        case: What to encode.
+        plan: Of its cohort.
+    """
+    examination, scan = _examination(case, plan), _scan(case)
+    objects = {
+        NAC: encode_reconstruction(
+            examination,
+            scan,
+            whole_counts(case.nac),
+            description=f"SIMULATED SPECT NAC {case.protocol.describe()}"[:64],
+        ),
+        MAP: encode_map(examination, scan, case.lac),
+    }
+    if plan.projections:
+        objects[PROJECTIONS] = encode_projections(examination, _projections(case, scan))
+    return objects
 
 
 def _examination(case: Case, plan: Plan) -> Examination:

@@ -125,6 +125,17 @@ def test_a_report_without_hearts_has_no_heart():
     assert "Polar maps of" not in found
 
 
+def test_a_first_case_without_a_heart_hides_no_other_heart(results, pictures):
+    """A CT may end below the ventricle; the next one shows it."""
+    studied = study(case(9, heart=None, is_core=None), scaled_models(1.1), correct=True)
+    made = [measure(studied), *results]
+
+    drawn = {**pictures, made[0].name: draw(studied)}
+    found = render(assemble(made, [], ABOUT), made, drawn)
+
+    assert "The corrected heart" in found
+
+
 def test_a_case_without_a_heart_is_shown_through_its_hottest_voxels():
     studied = study(case(heart=None, is_core=None), scaled_models(), correct=True)
     made = [measure(studied)]
