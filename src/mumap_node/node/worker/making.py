@@ -22,7 +22,7 @@ from mumap_node.node.jobs.dossier import next_delivery_attempt, read_dossier
 from mumap_node.node.model import LoadedModel
 from mumap_node.node.spool.files import Spool, create_record, locked, make_folder, write_durably
 from mumap_node.node.spool.records import Job, MapFile, Outcome, Result
-from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
+from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
 
 log = structlog.get_logger()
 
@@ -135,7 +135,7 @@ class Making:
         with stopwatch("line"):
             made = make_attenuation_map(
                 dataset,
-                Model(loaded.model.card, stopwatch.around("infer", loaded.model.predict)),
+                replace(loaded.model, predict=stopwatch.around("infer", loaded.model.predict)),
                 _request(job),
                 self._provenance(job, loaded.runtime),
             )
