@@ -496,9 +496,10 @@ def context_id(opened: Association, transfer_syntax: str) -> int:
 
 
 def _send(opened: Association, request: C_STORE, context_id: int) -> int | None:
-    # As pynetdicom's send_c_store does, whose reactor would take the answer otherwise.
+    # As pynetdicom's send_c_store does, whose reactor would take the answer otherwise. It waits for
+    # `_is_paused`, which is true for an instant before the reactor goes on, too.
     opened._reactor_checkpoint.clear()
-    wait_until(lambda: opened._is_paused)
+    wait_until(lambda: opened._reactor_checkpoint._cond._waiters)
     opened.dimse.send_msg(request, context_id)
     _, answer = opened.dimse.get_msg(block=True)
     opened._reactor_checkpoint.set()
