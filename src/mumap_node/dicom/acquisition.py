@@ -21,7 +21,7 @@ def read_acquisition(dataset: Dataset) -> Acquisition:
     _require_one(dataset, "NumberOfEnergyWindows", "several-energy-windows")
     _require_one(dataset, "NumberOfDetectors", "several-detectors")
     window = _energy_window(dataset)
-    coded = _coded_radionuclide(dataset)
+    coded = coded_radionuclide(dataset)
     radionuclide = coded or _radionuclide_of(window)
     energy = EMISSION_ENERGY_KEV.get(radionuclide)
     if energy is None:
@@ -73,7 +73,7 @@ def _energy_window(dataset: Dataset) -> Window | None:
         for window in items(dataset, "EnergyWindowInformationSequence")
         for limits in items(window, "EnergyWindowRangeSequence")
     ]
-    windows = {window for window in map(_limits, ranges) if window is not None}
+    windows = {window for window in map(limits_of, ranges) if window is not None}
     if len(windows) > 1:
         raise InputRejected(
             "several-energy-windows", f"expected one energy window, found {len(windows)}"
@@ -81,7 +81,12 @@ def _energy_window(dataset: Dataset) -> Window | None:
     return next(iter(windows), None)
 
 
-def _limits(item: Dataset) -> Window | None:
+def limits_of(item: Dataset) -> Window | None:
+    """Limits of an item of the Energy Window Range Sequence; None where one is not stated.
+
+    Raises:
+        InputRejected: ``invalid-value`` where they are no window.
+    """
     lower = numbers(item, "EnergyWindowLowerLimit", 1)
     upper = numbers(item, "EnergyWindowUpperLimit", 1)
     if not lower or not upper:
@@ -94,8 +99,12 @@ def _limits(item: Dataset) -> Window | None:
     return lower[0], upper[0]
 
 
-def _coded_radionuclide(dataset: Dataset) -> str:
-    """Such as "Tc-99m"; empty where no SNOMED code states one."""
+def coded_radionuclide(dataset: Dataset) -> str:
+    """Such as "Tc-99m"; empty where no SNOMED code states one.
+
+    Raises:
+        InputRejected: ``ambiguous-radionuclide`` where several are stated.
+    """
     codes = {
         code_of(code).value
         for item in items(dataset, "RadiopharmaceuticalInformationSequence")

@@ -12,7 +12,7 @@ from functools import partial
 
 from pydicom import Dataset
 
-from mumap_node.dicom.elements import items, text, texts, value
+from mumap_node.dicom.elements import items, private_tags, text, texts, value
 
 _WORD = r"(?<![A-Z0-9])(?:{})\d{{0,2}}(?![A-Z0-9])"
 _GAP = r"[ _.-]{0,3}"
@@ -120,12 +120,8 @@ def _made_with_attenuation_maps(dataset: Dataset) -> bool:
 
 
 def _private(group: int, creator: str, offset: int, dataset: Dataset) -> tuple[bytes, ...]:
-    """The values of a private element in all blocks of its creator (PS3.5 7.8.1)."""
-    return tuple(
-        value(dataset, (group << 16) | (block << 8) | offset)
-        for block in range(0x10, 0x100)
-        if text(dataset, (group << 16) | block) == creator
-    )
+    """The values of a private element in all blocks of its creator."""
+    return tuple(value(dataset, tag) for tag in private_tags(dataset, group, creator, offset))
 
 
 def _private_name(offset: int, dataset: Dataset) -> bytes:

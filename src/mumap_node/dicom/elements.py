@@ -141,6 +141,15 @@ def unsigned(dataset: Dataset, keyword: str) -> tuple[int, ...]:
     return tuple(np.frombuffer(encoded, "<u2").tolist())
 
 
+def private_tags(dataset: Dataset, group: int, creator: str, offset: int) -> tuple[int, ...]:
+    """Tags of a private element in all blocks its creator reserved (PS3.5 7.8.1)."""
+    return tuple(
+        (group << 16) | (block << 8) | offset
+        for block in range(0x10, 0x100)
+        if text(dataset, (group << 16) | block) == creator
+    )
+
+
 def items(dataset: Dataset, tag: str | int) -> tuple[Dataset, ...]:
     """The items of a sequence; empty where it is absent, empty or no sequence.
 

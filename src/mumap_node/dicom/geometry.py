@@ -100,10 +100,10 @@ def read_geometry(
         InputRejected: The place is missing, contradicts itself, or is not transaxial.
     """
     place = read_place(dataset)
-    row, column, normal = _directions(place.orientation)
+    row, column, normal = read_directions(place.orientation)
     _require_transaxial(normal)
     between_slices = _slice_spacing(dataset)
-    between_rows, between_columns = _pixel_spacing(dataset)
+    between_rows, between_columns = read_pixel_spacing(dataset)
     affine = np.eye(4)
     affine[:3, 0] = normal * between_slices
     affine[:3, 1] = column * between_rows
@@ -151,8 +151,12 @@ def _place_of(holder: Dataset) -> Place | None:
     return Place(position, orientation, holder)
 
 
-def _directions(orientation: tuple[float, ...]) -> tuple[Vector, Vector, Vector]:
-    """Unit vectors along rows, columns and their normal."""
+def read_directions(orientation: tuple[float, ...]) -> tuple[Vector, Vector, Vector]:
+    """Unit vectors along rows, columns and their normal, from Image Orientation (Patient).
+
+    Raises:
+        InputRejected: ``implausible-geometry`` where they are none, or not at right angles.
+    """
     row, column = np.array(orientation).reshape(2, 3)
     lengths = np.linalg.norm((row, column), axis=1)
     cosine = float(row @ column)
@@ -191,8 +195,12 @@ def _slice_spacing(dataset: Dataset) -> float:
     return signed
 
 
-def _pixel_spacing(dataset: Dataset) -> tuple[float, float]:
-    """Distance in mm between rows, and between columns."""
+def read_pixel_spacing(dataset: Dataset) -> tuple[float, float]:
+    """Distance in mm between rows, and between columns.
+
+    Raises:
+        InputRejected: ``missing-geometry`` or ``implausible-geometry``.
+    """
     rows, columns = numbers(dataset, "PixelSpacing", 2) or (0.0, 0.0)
     for spacing in (rows, columns):
         _require_plausible(spacing, "PixelSpacing")

@@ -1,0 +1,1 @@
+"""Projections (TOMO, GATED TOMO) from datasets to measured counts and their orbit."""
