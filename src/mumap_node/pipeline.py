@@ -1,4 +1,4 @@
-"""The straight line from a nAC reconstruction to its attenuation map."""
+"""The straight line from a nAC reconstruction, or projections, to the attenuation map."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,16 +6,19 @@ from functools import partial
 
 from pydicom import Dataset
 
+from mumap_node.dicom.projections.checks import check_statements
+from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.dicom.reading import read_reconstruction
-from mumap_node.dicom.selection import select_nac_reconstruction
+from mumap_node.dicom.selection import are_projections, select_source
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
 from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
 from mumap_node.imaging.model_card import ModelCard
+from mumap_node.imaging.nac import reconstruct
 from mumap_node.imaging.typicality import Population
-from mumap_node.imaging.volume import Volume, Voxels
+from mumap_node.imaging.volume import Geometry, Volume, Voxels
 
 Predict = Callable[[Voxels], Voxels]
 """A network: float32 array (slice, row, column) in, array of the same shape out."""
@@ -51,13 +54,30 @@ class Request:
 
     Attributes:
         assume_nac: The site's word that input without any statement is uncorrected.
+        assume_parallel_holes: The site's word that projections are of parallel-hole collimators.
         relax: Card limits lowered from fail to warn.
         profiles: Output profiles to write, by name.
     """
 
     assume_nac: bool = False
+    assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
     profiles: tuple[str, ...] = ("standard",)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Source:
+    """What a map is made from.
+
+    Attributes:
+        reconstruction: nAC, as received or as the node made it of projections.
+        grid: Of the map; that of projections may have slices more, which no detector saw.
+        findings: What had to be assumed.
+    """
+
+    reconstruction: Reconstruction
+    grid: Geometry
+    findings: Findings
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,26 +103,28 @@ class AttenuationMap:
 def make_attenuation_map(
     dataset: Dataset, model: Model, request: Request, provenance: Provenance
 ) -> AttenuationMap:
-    """Answer a nAC reconstruction with its attenuation map.
+    """Answer a nAC reconstruction, or projections, with the attenuation map.
 
     Args:
-        dataset: One NM RECON TOMO instance, as received.
+        dataset: One NM RECON TOMO, TOMO or GATED TOMO instance, as received.
         model: The network and what it expects and returns.
         request: What the route asks for.
         provenance: Who makes the map, when and with what; written into every object.
 
     Returns:
-        The map in 1/cm on the grid of its source, with findings and encoded objects.
+        The map in 1/cm on the grid of its source, or the one projections define, with findings
+        and encoded objects.
 
     Raises:
         InputRejected: The instance can never give a map with this model and request.
     """
-    selected = select_nac_reconstruction(dataset, assume_nac=request.assume_nac)
-    source = read_reconstruction(selected.dataset)
-    mumap, found = predict_map(source, model, partial(_require_fit, request=request))
-    findings = (*selected.findings, *relax(found, request.relax))
-    energy_kev = source.acquisition.emission_energy_kev
+    source = read_source(dataset, model.card, request)
+    nac = source.reconstruction
+    mumap, found = predict_map(nac, model, partial(_require_fit, request=request))
+    findings = (*source.findings, *relax(found, request.relax))
+    energy_kev = nac.acquisition.emission_energy_kev
     mumap = postprocess.to_energy(mumap, model.card, energy_kev)
+    mumap = postprocess.on_whole_grid(mumap, source.grid)
     objects = {
         profile: write_attenuation_map(
             mumap, dataset, model.card, findings, provenance, energy_kev, profile=profile
@@ -110,6 +132,31 @@ def make_attenuation_map(
         for profile in request.profiles
     }
     return AttenuationMap(mumap, findings, objects)
+
+
+def read_source(dataset: Dataset, card: ModelCard, request: Request) -> Source:
+    """Read a nAC reconstruction, or reconstruct projections as a model expects them.
+
+    Raises:
+        InputRejected: It does not qualify, or cannot be read; ``projections-not-reconstructed``
+            where the card does not say how to reconstruct projections.
+    """
+    selected = select_source(
+        dataset,
+        assume_nac=request.assume_nac,
+        assume_parallel_holes=request.assume_parallel_holes,
+    )
+    if not are_projections(dataset):
+        reconstruction = read_reconstruction(dataset)
+        return Source(reconstruction, reconstruction.volume.geometry, selected.findings)
+    if card.reconstruction is None:
+        raise InputRejected(
+            "projections-not-reconstructed",
+            f"expected a model whose card has a table [reconstruction], {card.identity} has none",
+        )
+    measured = read_projections(dataset)
+    nac = Reconstruction(reconstruct(measured, card.reconstruction), measured.acquisition)
+    return Source(nac, measured.grid, (*selected.findings, *check_statements(measured)))
 
 
 def predict_map(

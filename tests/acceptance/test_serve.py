@@ -13,8 +13,18 @@ from urllib.request import urlopen
 import pytest
 
 from builders import nac_file, torso_counts
-from commands import PATIENCE_SECONDS, Running, is_alive, run, running, write_settings
+from commands import (
+    PATIENCE_SECONDS,
+    SETTINGS,
+    Running,
+    is_alive,
+    run,
+    running,
+    write_settings,
+)
+from mumap_node.dicom.files import to_bytes
 from peers import RecordingScp, store
+from torso_tomos import torso_tomo
 from waiting import wait_until
 
 COMPONENTS = ("receiver", "worker", "deliverer", "web")
@@ -100,6 +110,27 @@ def test_an_image_goes_in_and_its_map_comes_out_and_sigterm_drains(node, image):
     assert node.running.events("node.stopped")
     for component in COMPONENTS:
         assert node.running.events("process.stopped", component), f"{component} did not drain"
+
+
+def test_projections_go_in_and_a_map_on_their_grid_comes_out(tmp_path):
+    acquired = tmp_path / "acquired.dcm"
+    acquired.write_bytes(to_bytes(torso_tomo()))
+    word = SETTINGS.replace("assume_nac = true", "assume_parallel_holes = true")
+    with RecordingScp() as archive:
+        settings = write_settings(tmp_path, archive.port, word)
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            node = Node(serving, settings, archive)
+            node.wait_until_ready()
+            assert store(node.dicom_port(), acquired, called="MUMAP").returncode == 0
+            (received,) = wait_until(lambda: archive.received, PATIENCE_SECONDS)
+
+    source, mumap = torso_tomo(), received.dataset()
+    assert (mumap.NumberOfFrames, mumap.Rows, mumap.Columns) == (
+        source.Rows,
+        source.Columns,
+        source.Columns,
+    )
+    assert mumap.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
 
 
 def test_every_process_that_is_killed_is_started_again(node, image):

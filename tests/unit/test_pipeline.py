@@ -9,13 +9,24 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 
 import populations
-from builders import card, code, model, nac, provenance, torso_counts
+from builders import (
+    card,
+    code,
+    model,
+    nac,
+    provenance,
+    torso_counts,
+    water_where_counts,
+)
 from mumap_node.dicom.files import to_bytes
+from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
-from mumap_node.imaging.model_card import ModelCard, WarnFail
+from mumap_node.imaging.model_card import ModelCard, NacReconstruction, WarnFail
 from mumap_node.imaging.volume import Quantity, Voxels
 from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
+from torso_tomos import torso_tomo
+from validators import dcentvfy, errors
 
 SITES_WORD = Request(assume_nac=True)
 
@@ -204,3 +215,63 @@ def test_map_has_the_geometry_of_its_source(orientation, spacing_mm, order, sign
     (theirs,), (ours,) = original.DetectorInformationSequence, copied.DetectorInformationSequence
     assert ours.ImagePositionPatient == theirs.ImagePositionPatient
     assert ours.ImageOrientationPatient == theirs.ImageOrientationPatient
+
+
+RECONSTRUCTION = NacReconstruction(iterations=2, subsets=4, cutoff_per_cm=0.4, order=5)
+
+
+def answered(dataset: Dataset, **changes: object) -> AttenuationMap:
+    usual = card().model_copy(
+        update={
+            "reconstruction": RECONSTRUCTION,
+            "limits": card().limits.model_copy(update={"slices": (8, 256)}),
+            **changes,
+        }
+    )
+    request = Request(assume_parallel_holes=True)
+    return make_attenuation_map(dataset, Model(usual, water_where_counts), request, provenance())
+
+
+def test_projections_are_answered_on_the_grid_of_their_acquisition():
+    dataset = torso_tomo()
+
+    answer = answered(dataset)
+
+    grid = read_projections(dataset).grid
+    np.testing.assert_array_equal(answer.volume.geometry.affine, grid.affine)
+    assert answer.volume.voxels.shape == (16, 48, 48)
+    stored = answer.objects["standard"]
+    assert (stored.NumberOfFrames, stored.Rows, stored.Columns) == (16, 48, 48)
+    assert (
+        "projections (nAC: OSEM 2i4s, Butterworth 0.4/cm order 5)" in stored.DerivationDescription
+    )
+    assert stored.SourceImageSequence[0].SpatialLocationsPreserved == "NO"
+
+
+def test_where_no_detector_saw_anything_there_is_no_map():
+    lac = answered(torso_tomo()).volume.voxels
+
+    assert not lac[:2].any()
+    assert not lac[15:].any()
+    assert (lac[2:15].max(axis=(1, 2)) > 0.15).all()
+
+
+def test_what_was_assumed_of_projections_is_said():
+    checks = [finding.check for finding in answered(torso_tomo()).findings]
+
+    assert checks[:3] == ["collimator-statement", "frame-direction", "table-height"]
+    assert "attenuation-statement" not in checks
+
+
+def test_a_map_of_projections_conforms(tmp_path):
+    source, file = torso_tomo(), tmp_path / "map.dcm"
+    file.write_bytes(to_bytes(answered(source).objects["standard"]))
+    (tmp_path / "source.dcm").write_bytes(to_bytes(source))
+
+    assert errors(file) == []
+    assert dcentvfy(tmp_path / "source.dcm", file) == ""
+
+
+def test_a_model_that_does_not_say_how_to_reconstruct_answers_no_projections():
+    with pytest.raises(InputRejected, match="projections-not-reconstructed"):
+        answered(torso_tomo(), reconstruction=None)

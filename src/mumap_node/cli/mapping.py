@@ -23,6 +23,9 @@ Model = Annotated[
 ]
 Profile = Annotated[str, typer.Option(metavar="NAME", help="Output profile.")]
 AssumeNac = Annotated[bool, typer.Option("--assume-nac", help="Silent input is uncorrected.")]
+AssumeParallelHoles = Annotated[
+    bool, typer.Option("--assume-parallel-holes", help="Projections are of parallel holes.")
+]
 Relax = Annotated[
     list[Relaxable] | None,
     typer.Option(metavar="NAME", help=f"Limit that only warns: {', '.join(Relaxable)}."),
@@ -39,6 +42,7 @@ def map_files(
     model: Model = "",
     profile: Profile = "",
     assume_nac: AssumeNac = False,
+    assume_parallel_holes: AssumeParallelHoles = False,
     relax: Relax = None,
     config: Config = None,
     json: AsJson = False,
@@ -55,7 +59,8 @@ def map_files(
 
     quieten()
     settings = _settings(config, profile)
-    mapper = Mapper(settings, Wish(model, profile, assume_nac, frozenset(relax or ())), output)
+    wish = Wish(model, profile, assume_nac, assume_parallel_holes, frozenset(relax or ()))
+    mapper = Mapper(settings, wish, output)
     answers = []
     for source in find_inputs(inputs):
         answer = mapper.answer(source)

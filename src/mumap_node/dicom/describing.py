@@ -11,6 +11,7 @@ from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
 from mumap_node.dicom.repertoire import encodings
+from mumap_node.dicom.selection import are_projections
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 
@@ -53,12 +54,17 @@ def series_description(source: Dataset) -> bytes:
     return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
 
 
-def derivation(card: ModelCard, emission_energy_kev: float, lac_per_cm_per_unit: float) -> str:
+def derivation(
+    source: Dataset, card: ModelCard, emission_energy_kev: float, lac_per_cm_per_unit: float
+) -> str:
     """How the pixels came about, and what they mean."""
+    made_from = "referenced reconstruction"
+    if are_projections(source):
+        made_from = f"referenced projections (nAC: {card.reconstruction})"
     return ascii_text(
         "Synthetic attenuation map, predicted and not measured: linear attenuation coefficients "
         f"in 1/cm at {emission_energy_kev:g} keV ({card.output.beam} beam), stored "
-        f"value times {lac_per_cm_per_unit:g}. Made from the referenced reconstruction by model "
+        f"value times {lac_per_cm_per_unit:g}. Made from the {made_from} by model "
         f"{card.identity} (SHA-256 {card.sha256}). For attenuation correction only, not CT, "
         "not for diagnosis.",
         LONGEST_ST,

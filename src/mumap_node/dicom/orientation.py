@@ -74,6 +74,11 @@ def position_of(dataset: Dataset) -> tuple[Entry | None, Side | None]:
     return ENTRY_OF_POSITION.get(stated[:2]), SIDE_OF_POSITION.get(stated[2:])
 
 
+def read_entry(dataset: Dataset) -> Entry | None:
+    """Which end entered first, by position or code; None where neither says."""
+    return next(iter(_entries(dataset)), None)
+
+
 def require_agreement(dataset: Dataset) -> None:
     """Refuse a header whose orientation codes contradict its Patient Position.
 
@@ -82,16 +87,21 @@ def require_agreement(dataset: Dataset) -> None:
     Raises:
         InputRejected: ``contradictory-orientation``.
     """
-    entry, side = position_of(dataset)
-    stated = {entry, *map(ENTRY_OF_CODE.get, _gantry_codes(dataset))} - {None}
+    _, side = position_of(dataset)
     stated_sides = {side, *map(SIDE_OF_CODE.get, _modifier_codes(dataset))} - {None}
-    for statements in (stated, stated_sides):
+    for statements in (_entries(dataset), stated_sides):
         if len(statements) > 1:
             raise InputRejected(
                 "contradictory-orientation",
                 "expected Patient Position and the orientation codes to agree, "
                 f"found {' and '.join(sorted(map(str, statements)))}",
             )
+
+
+def _entries(dataset: Dataset) -> set[Entry]:
+    entry, _ = position_of(dataset)
+    stated = (entry, *map(ENTRY_OF_CODE.get, _gantry_codes(dataset)))
+    return {entry for entry in stated if entry is not None}
 
 
 def _gantry_codes(dataset: Dataset) -> Iterator[str]:

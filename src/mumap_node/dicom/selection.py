@@ -1,4 +1,4 @@
-"""Which instance is a nAC reconstruction, and why another is not."""
+"""Which instance can be answered, as a nAC reconstruction or as projections, and why not."""
 
 from dataclasses import dataclass
 
@@ -18,6 +18,16 @@ ASSUMED_UNCORRECTED = Finding(
     limit="a statement in the header",
 )
 
+ASSUMED_PARALLEL_HOLES = Finding(
+    check="collimator-statement",
+    verdict=Verdict.WARN,
+    found="projections taken as of parallel holes on the site's word",
+    limit="a header that can prove it",
+)
+
+PROJECTIONS = ("TOMO", "GATED TOMO")
+"""Image Type value 3 of what a camera acquires (PS3.3 C.8.4.9.1.1)."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Selected:
@@ -32,24 +42,36 @@ class Selected:
     findings: tuple[Finding, ...]
 
 
-def select_nac_reconstruction(dataset: Dataset, *, assume_nac: bool) -> Selected:
-    """Take an NM reconstruction of the emission that was not corrected for attenuation.
+def select_source(
+    dataset: Dataset, *, assume_nac: bool, assume_parallel_holes: bool = False
+) -> Selected:
+    """Take an NM emission that was not corrected for attenuation: reconstruction or projections.
 
     Args:
         dataset: One instance, as received.
         assume_nac: The site's word that this input is uncorrected where its header says nothing.
-            It never outweighs a statement in the header.
+            It never outweighs a statement in the header. Projections need none.
+        assume_parallel_holes: The site's word that projections come from parallel-hole
+            collimators, which no header can prove.
 
     Raises:
-        InputRejected: It does not qualify; ``correction-undecidable`` where only the site's word
-            is missing.
+        InputRejected: It does not qualify; ``correction-undecidable`` or ``projections`` where
+            only the site's word is missing.
     """
-    _require_emission_reconstruction(dataset)
+    _require_ungated_emission(dataset)
     stated = stated_correction(dataset)
     if stated is not None:
         raise InputRejected(
             stated.reason, f"expected an uncorrected reconstruction, but {stated.statement}"
         )
+    if are_projections(dataset):
+        if not assume_parallel_holes:
+            raise InputRejected(
+                "projections",
+                "found projections, and no header can prove that the collimator has parallel "
+                "holes; a route with assume_parallel_holes can give the site's word",
+            )
+        return Selected(dataset, (ASSUMED_PARALLEL_HOLES,))
     if not assume_nac:
         raise InputRejected(
             "correction-undecidable",
@@ -57,6 +79,11 @@ def select_nac_reconstruction(dataset: Dataset, *, assume_nac: bool) -> Selected
             "that it was not; a route with assume_nac can give the site's word",
         )
     return Selected(dataset, (ASSUMED_UNCORRECTED,))
+
+
+def are_projections(dataset: Dataset) -> bool:
+    """Whether Image Type says projections, gated or not."""
+    return _kind(dataset) in PROJECTIONS
 
 
 def is_own_map(dataset: Dataset) -> bool:
@@ -67,24 +94,35 @@ def is_own_map(dataset: Dataset) -> bool:
     return any(text(maker, "ManufacturerModelName") == NODE_MODEL_NAME for maker in makers)
 
 
-def _require_emission_reconstruction(dataset: Dataset) -> None:
+def _require_ungated_emission(dataset: Dataset) -> None:
     if text(dataset, "SOPClassUID") != NuclearMedicineImageStorage:
         raise InputRejected(
             "not-nuclear-medicine", "expected Nuclear Medicine Image Storage, found another class"
         )
-    image_type = (*texts(dataset, "ImageType"), "", "", "", "")
-    kind, origin = image_type[2], image_type[3]  # PS3.3 C.8.4.9.1.1
+    kind, origin = _kind(dataset), _image_type(dataset)[3]
     if origin != "EMISSION":
         raise InputRejected(
             "not-emission",
             "expected EMISSION as Image Type value 4, found "
             + ("TRANSMISSION" if origin == "TRANSMISSION" else "something else"),
         )
-    if kind == "TOMO":
-        raise InputRejected("projections", "expected a reconstruction, found projections (TOMO)")
+    if kind in PROJECTIONS:
+        return
     if "GATED" in kind:
-        raise InputRejected("gated", "expected an ungated reconstruction, found gated data")
+        raise InputRejected(
+            "gated", "expected an ungated reconstruction, or projections, found other gated data"
+        )
     if kind != "RECON TOMO":
         raise InputRejected(
-            "not-a-reconstruction", "expected RECON TOMO as Image Type value 3, found another"
+            "not-a-reconstruction",
+            "expected RECON TOMO, TOMO or GATED TOMO as Image Type value 3, found another",
         )
+
+
+def _kind(dataset: Dataset) -> str:
+    return _image_type(dataset)[2]
+
+
+def _image_type(dataset: Dataset) -> tuple[str, ...]:
+    """At least the four values of PS3.3 C.8.4.9.1.1; empty where there are fewer."""
+    return (*texts(dataset, "ImageType"), "", "", "", "")

@@ -15,8 +15,10 @@ from mumap_node.dicom.geometry import read_slice_numbers
 from mumap_node.dicom.modules import image, series
 from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.pixels import read_pixel_format
+from mumap_node.dicom.projections.header import as_reconstruction
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
+from mumap_node.dicom.selection import are_projections
 from mumap_node.dicom.uids import (
     IMPLEMENTATION_CLASS_UID,
     derive_uid,
@@ -28,7 +30,9 @@ from mumap_node.imaging.volume import Quantity, Volume
 
 __all__ = ["PROFILES", "Provenance", "write_attenuation_map"]
 
-Encoder = Callable[[Volume, Dataset, ModelCard, Sequence[Finding], Provenance, float], Dataset]
+Encoder = Callable[
+    [Volume, Dataset, Dataset, ModelCard, Sequence[Finding], Provenance, float], Dataset
+]
 
 
 @quiet()
@@ -48,7 +52,7 @@ def write_attenuation_map(
     are then clipped to what can be stored, not-a-number to 0.
 
     Args:
-        mumap: LAC in 1/cm on the geometry of the source.
+        mumap: LAC in 1/cm on the geometry of the source, or on that which projections define.
         source: The instance the map was made from, as received.
         card: Of the model that made it.
         findings: Every check, written into the object.
@@ -66,25 +70,31 @@ def write_attenuation_map(
         raise ValueError(f"expected a profile of {', '.join(PROFILES)}, found {profile}")
     if mumap.quantity is not Quantity.LAC_PER_CM:
         raise ValueError(f"expected LAC in 1/cm, found {mumap.quantity}")
-    layout = read_pixel_format(source)
+    header = as_reconstruction(source, mumap.geometry) if are_projections(source) else source
+    layout = read_pixel_format(header)
     if mumap.voxels.shape != (layout.frames, layout.rows, layout.columns):
         raise ValueError(f"expected the grid of the source, found {mumap.voxels.shape}")
-    return PROFILES[profile](mumap, source, card, findings, provenance, emission_energy_kev)
+    return PROFILES[profile](mumap, source, header, card, findings, provenance, emission_energy_kev)
 
 
 def _standard(
     mumap: Volume,
     source: Dataset,
+    header: Dataset,
     card: ModelCard,
     findings: Sequence[Finding],
     provenance: Provenance,
     emission_energy_kev: float,
 ) -> Dataset:
-    """An NM object with its unit in a Real World Value Mapping, and nothing private."""
+    """An NM object with its unit in a Real World Value Mapping, and nothing private.
+
+    What it is made from is the source; what describes a reconstruction, such as its grid, comes
+    from the header, which is the source itself unless that holds projections.
+    """
     made_at = provenance.made_at
     made_at = made_at.astimezone(series.local_offset(source) or made_at.tzinfo)
     instance_uid, series_uid = _derived_uids(source, card, provenance, "standard")
-    stored = _stored_frames(mumap, read_slice_numbers(source))
+    stored = _stored_frames(mumap, read_slice_numbers(header))
     dataset = Dataset()
     for module in (
         patient_and_study(source),
@@ -94,10 +104,10 @@ def _standard(
         series.equipment(source, card, provenance, "standard", made_at),
         image.general_image(source, card, findings, emission_energy_kev, made_at),
         image.image_pixel(stored),
-        image.multi_frame(source, len(stored)),
-        image.nm_image(source),
-        image.acquisition(source),
-        image.reconstruction(source),
+        image.multi_frame(header, len(stored)),
+        image.nm_image(header),
+        image.acquisition(header),
+        image.reconstruction(header),
         series.sop_common(source, instance_uid, made_at),
         image.common_instance_reference(source),
     ):

@@ -104,6 +104,31 @@ class Output(Table):
         return self
 
 
+class NacReconstruction(Table):
+    """How the node reconstructs projections: as the inputs were that the model learned from.
+
+    OSEM without attenuation, scatter and resolution, then a Butterworth filter, whose response is
+    half at the cutoff.
+
+    Attributes:
+        iterations: Passes through all views.
+        subsets: Updates per pass.
+        cutoff_per_cm: In cycles per cm.
+        order: Of the filter.
+    """
+
+    iterations: Annotated[int, Field(ge=1, le=100)]
+    subsets: Annotated[int, Field(ge=1, le=64)]
+    cutoff_per_cm: Positive
+    order: Positive
+
+    def __str__(self) -> str:
+        return (
+            f"OSEM {self.iterations}i{self.subsets}s, "
+            f"Butterworth {self.cutoff_per_cm:g}/cm order {self.order:g}"
+        )
+
+
 class Limits(Table):
     """The input the model was made for; an input outside is a failed finding.
 
@@ -229,6 +254,7 @@ class ModelCard(Table):
 
     Attributes:
         training_seeds: Of the simulated cohorts it learned from; no cohort of these can test it.
+        reconstruction: Of projections; left out where the model shall not answer any.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -239,6 +265,7 @@ class ModelCard(Table):
     training_population: str
     training_seeds: tuple[int, ...] = ()
     input: Input
+    reconstruction: NacReconstruction | None = None
     output: Output
     limits: Limits
     plausibility: Plausibility

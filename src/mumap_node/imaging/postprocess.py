@@ -26,6 +26,19 @@ def to_attenuation_map(output: Volume, card: ModelCard, onto: Geometry) -> Volum
     return resampling.onto(lac, onto, is_smooth=True)
 
 
+def on_whole_grid(mumap: Volume, grid: Geometry) -> Volume:
+    """The map on all slices of its source: 0 where no detector saw any, and nothing was predicted.
+
+    Args:
+        mumap: LAC in 1/cm on consecutive slices of the grid, or on all.
+        grid: Of the source.
+    """
+    first = round(float(grid.to_index(mumap.geometry.to_patient((0, 0, 0)))[0]))
+    voxels = np.zeros(grid.shape, np.float32)
+    voxels[first : first + len(mumap.voxels)] = mumap.voxels
+    return Volume(voxels, grid, mumap.quantity)
+
+
 def to_energy(mumap: Volume, card: ModelCard, emission_energy_kev: float) -> Volume:
     """The map at the photon energy of its source, where the card allows to convert to it.
 

@@ -6,7 +6,11 @@ import numpy as np
 
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.reconstruction.orbit import Orbit
-from mumap_node.imaging.volume import Voxels
+from mumap_node.imaging.volume import Geometry, Voxels
+
+SEEN_SHARE = 0.01
+"""Of the mean counts of a row: with less, no part of it lay before a detector. A square matrix is
+larger than most detectors are long."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,10 +39,12 @@ class Projections:
         slice_mm: Distance between slices.
         bin_mm: Distance between bins; their middle is the centre of rotation.
         middle_z_mm: LPS z of the middle of the slices; None where the header does not say.
+        frame_of_reference_uid: Of the header; empty where it has none.
         radii_are_stated: False where ``orbit`` holds a usual distance for want of a stated one;
             no resolution may be modelled with it.
         direction_is_stated: False where it was taken from custom, not from the header, that the
             first row is the head end and rows run as the camera sees them.
+        is_feet_first: Whether the header says that the feet entered the gantry first.
         seconds_per_view: Time at each angle; None where the header does not say.
         accepted_beats: Share of the heartbeats whose counts are in here, 0 to 1; None where the
             acquisition was not gated, or the header does not say.
@@ -54,8 +60,10 @@ class Projections:
     slice_mm: float
     bin_mm: float
     middle_z_mm: float | None
+    frame_of_reference_uid: str
     radii_are_stated: bool
     direction_is_stated: bool
+    is_feet_first: bool
     seconds_per_view: float | None
     accepted_beats: float | None
     acquisition: Acquisition
@@ -71,3 +79,25 @@ class Projections:
             raise ValueError(
                 f"expected counts of {self.orbit.views} views, found {len(self.photopeak)}"
             )
+
+    @property
+    def grid(self) -> Geometry:
+        """The grid of a map: Columns x Columns x Rows of the detector, upright.
+
+        The centre of rotation is x = y = 0, as docs/coordinates.md defines it; the middle of the
+        slices is z = 0 where the header does not state its height.
+        """
+        _, slices, bins = self.photopeak.shape
+        affine = np.eye(4)
+        affine[:3, :3] = np.fliplr(np.diag([self.bin_mm, self.bin_mm, self.slice_mm]))
+        middle_z_mm = self.middle_z_mm or 0.0
+        first_mm = -(bins - 1) / 2 * self.bin_mm
+        affine[:3, 3] = first_mm, first_mm, middle_z_mm - (slices - 1) / 2 * self.slice_mm
+        return Geometry((slices, bins, bins), affine, self.frame_of_reference_uid)
+
+    @property
+    def seen_slices(self) -> slice:
+        """The slices that lay before a detector, from the first to the last with counts."""
+        counts = self.photopeak.sum(axis=(0, 2), dtype=np.float64)
+        seen = np.flatnonzero(counts > SEEN_SHARE * counts.mean())
+        return slice(int(seen[0]), int(seen[-1]) + 1) if seen.size else slice(0, len(counts))

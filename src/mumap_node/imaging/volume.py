@@ -75,6 +75,13 @@ class Geometry:
         points: Matrix = np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T
         return points + self.affine[:3, 3]
 
+    def of_slices(self, part: slice) -> "Geometry":
+        """The grid of consecutive slices of this one, from ``part.start`` to ``part.stop``."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_patient((part.start, 0, 0))
+        shape = (part.stop - part.start, *self.shape[1:])
+        return Geometry(shape, affine, self.frame_of_reference_uid)
+
     def to_index(self, point_mm: ArrayLike) -> Matrix:
         """Fractional (slice, row, column) of LPS positions in mm; last axis 3."""
         inverse = np.linalg.inv(self.affine[:3, :3])

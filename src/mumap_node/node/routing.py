@@ -117,6 +117,7 @@ class Route:
             written with dots, such as ``DetectorInformationSequence.CollimatorType``.
         action: Answer with a map, or leave alone.
         assume_nac: The site's word that input without any statement is uncorrected.
+        assume_parallel_holes: The site's word that projections are of parallel-hole collimators.
         relax: Card limits lowered from fail to warn.
         model: Model name or identity; empty for the default model.
         destinations: Names in the settings, or "sender".
@@ -126,6 +127,7 @@ class Route:
     match: Mapping[str, Condition] = field(default_factory=dict)
     action: Literal["map", "ignore"] = "map"
     assume_nac: bool = False
+    assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
     model: str = ""
     destinations: tuple[str, ...] = ()

@@ -36,6 +36,7 @@ def routes(settings: Settings) -> tuple[Route, ...]:
             match=table.match,
             action=table.action,
             assume_nac=table.assume_nac,
+            assume_parallel_holes=table.assume_parallel_holes,
             relax=frozenset(table.relax),
             model=table.model,
             destinations=table.destinations,

@@ -44,12 +44,14 @@ class Wish:
         model: Name, identity or folder; empty lets the routes decide.
         profile: Output profile; empty for those of the route's destinations.
         assume_nac: The person's word that silent input is uncorrected.
+        assume_parallel_holes: The person's word that projections are of parallel holes.
         relax: Limits lowered from fail to warn.
     """
 
     model: str = ""
     profile: str = ""
     assume_nac: bool = False
+    assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
 
 
@@ -154,7 +156,7 @@ class Mapper:
             runtime=runtime,
             made_at=datetime.now(UTC).astimezone(ZoneInfo(node.timezone)),
             run=1,
-            settings=settings_text(assume_nac=request.assume_nac, relax=request.relax),
+            settings=settings_text(request),
         )
 
     def _write(self, source: Path, made: AttenuationMap) -> Iterator[Path]:
@@ -189,6 +191,8 @@ def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Requ
     """The route's word and the person's; with a model named, there is no route here."""
     return Request(
         assume_nac=wish.assume_nac or (route is not None and route.assume_nac),
+        assume_parallel_holes=wish.assume_parallel_holes
+        or (route is not None and route.assume_parallel_holes),
         relax=wish.relax | (route.relax if route else frozenset()),
         profiles=profiles,
     )

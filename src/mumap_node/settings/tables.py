@@ -175,6 +175,10 @@ class Route(Table):
     assume_nac: Flag = False
     """The site's word that images which say nothing about attenuation correction have none."""
 
+    assume_parallel_holes: Flag = False
+    """The site's word that projections come from cameras with parallel-hole collimators; without
+    it projections are held."""
+
     relax: Tuple[Relaxable] = ()
     """Limits of the model that only warn on this route: "collimator", "field-of-view",
     "truncation", "matrix", "spacing". Written into every map it sends."""

@@ -66,6 +66,12 @@ percentile = 99.0
 fraction = 0.1
 transform = "identity"
 
+[reconstruction]              # of projections, which then look like most sites' own
+iterations = 6
+subsets = 8
+cutoff_per_cm = 0.45
+order = 6.0
+
 [output]
 tensor = "mumap"
 lac_per_cm_per_unit = 1.0

@@ -116,10 +116,11 @@ def test_the_series_number_is_read_where_it_is_one(stated, expected):
 
 
 def test_the_derivation_states_energy_beam_scale_model_and_hash():
-    text = derivation(card("ab" * 32), 140.5, 0.0001)
+    text = derivation(nac(), card("ab" * 32), 140.5, 0.0001)
 
     for part in ("140.5 keV", "narrow beam", "0.0001", "test-1", "ab" * 32, "not measured"):
         assert part in text
+    assert "from the referenced reconstruction" in text
     assert len(text) <= 1024
 
 

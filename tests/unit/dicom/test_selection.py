@@ -8,9 +8,10 @@ from builders import change, file_of, model, nac, nac_object, provenance
 from mumap_node.dicom.corrections import RULES, stated_correction
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.selection import (
+    ASSUMED_PARALLEL_HOLES,
     ASSUMED_UNCORRECTED,
     is_own_map,
-    select_nac_reconstruction,
+    select_source,
 )
 from mumap_node.errors import InputRejected
 from mumap_node.pipeline import Request, make_attenuation_map
@@ -18,7 +19,7 @@ from mumap_node.pipeline import Request, make_attenuation_map
 
 def reason(dataset: Dataset, *, assume_nac: bool = True) -> str:
     with pytest.raises(InputRejected) as caught:
-        select_nac_reconstruction(dataset, assume_nac=assume_nac)
+        select_source(dataset, assume_nac=assume_nac)
     return caught.value.reason
 
 
@@ -32,7 +33,7 @@ def with_private(group: int, creator: str, offset: int, vr: str, value: object) 
 def test_a_silent_header_needs_the_word_of_the_site():
     assert reason(nac(), assume_nac=False) == "correction-undecidable"
 
-    selected = select_nac_reconstruction(nac(), assume_nac=True)
+    selected = select_source(nac(), assume_nac=True)
 
     assert selected.findings == (ASSUMED_UNCORRECTED,)
 
@@ -41,14 +42,15 @@ def test_a_silent_header_needs_the_word_of_the_site():
 def test_original_and_derived_reconstructions_qualify(first):
     dataset = nac(ImageType=[first, "PRIMARY", "RECON TOMO", "EMISSION"])
 
-    assert select_nac_reconstruction(dataset, assume_nac=True).dataset is dataset
+    assert select_source(dataset, assume_nac=True).dataset is dataset
 
 
 @pytest.mark.parametrize(
     ("image_type", "expected"),
     [
         (["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], "projections"),
-        (["ORIGINAL", "PRIMARY", "GATED TOMO", "EMISSION"], "gated"),
+        (["ORIGINAL", "PRIMARY", "GATED TOMO", "EMISSION"], "projections"),
+        (["ORIGINAL", "PRIMARY", "GATED", "EMISSION"], "gated"),
         (["ORIGINAL", "PRIMARY", "RECON GATED TOMO", "EMISSION"], "gated"),
         (["ORIGINAL", "PRIMARY", "STATIC", "EMISSION"], "not-a-reconstruction"),
         (["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"], "not-a-reconstruction"),
@@ -61,6 +63,22 @@ def test_original_and_derived_reconstructions_qualify(first):
 )
 def test_other_image_types_are_refused(image_type, expected):
     assert reason(nac(ImageType=image_type)) == expected
+
+
+@pytest.mark.parametrize("kind", ["TOMO", "GATED TOMO"])
+def test_projections_need_the_word_of_the_site_on_the_collimator_and_no_other(kind):
+    dataset = nac(ImageType=["ORIGINAL", "PRIMARY", kind, "EMISSION"])
+
+    selected = select_source(dataset, assume_nac=False, assume_parallel_holes=True)
+
+    assert selected.findings == (ASSUMED_PARALLEL_HOLES,)
+
+
+def test_the_word_of_the_site_does_not_outweigh_a_statement_on_projections():
+    dataset = nac(ImageType=["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"], CorrectedImage="SCAT")
+
+    with pytest.raises(InputRejected, match="already-scatter-corrected"):
+        select_source(dataset, assume_nac=True, assume_parallel_holes=True)
 
 
 def test_other_sop_classes_are_refused():
@@ -249,7 +267,7 @@ def test_hostile_texts_cost_no_time(text):
 
 def test_refusals_do_not_quote_what_the_header_says():
     with pytest.raises(InputRejected) as caught:
-        select_nac_reconstruction(nac(SeriesDescription="SECRET^NAME AC"), assume_nac=True)
+        select_source(nac(SeriesDescription="SECRET^NAME AC"), assume_nac=True)
 
     assert "SECRET" not in str(caught.value)
 

@@ -9,18 +9,23 @@ from mumap_node.imaging.reconstruction import Orbit
 
 
 def projections(
-    photopeak: np.ndarray, scatter: np.ndarray | None = None, views: int = 4
+    photopeak: np.ndarray,
+    scatter: np.ndarray | None = None,
+    views: int = 4,
+    middle_z_mm: float | None = None,
 ) -> Projections:
     beside = () if scatter is None else (ScatterWindow(scatter, (114.0, 126.0)),)
     return Projections(
         photopeak=photopeak,
         scatter=beside,
         orbit=Orbit(np.arange(views) * 90.0, np.full(views, 200.0)),
-        slice_mm=5.0,
+        slice_mm=4.0,
         bin_mm=5.0,
-        middle_z_mm=None,
+        middle_z_mm=middle_z_mm,
+        frame_of_reference_uid="2.25.1",
         radii_are_stated=True,
         direction_is_stated=True,
+        is_feet_first=False,
         seconds_per_view=None,
         accepted_beats=None,
         acquisition=Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR"),
@@ -52,3 +57,31 @@ def test_counts_cannot_be_changed():
 def test_counts_that_do_not_belong_together_are_an_error(arguments, message):
     with pytest.raises(ValueError, match=message):
         projections(*arguments)
+
+
+def test_the_grid_is_centred_on_the_rotation_and_upright():
+    grid = projections(zeros(4, 3, 6), middle_z_mm=-100.0).grid
+
+    assert grid.shape == (3, 6, 6)
+    assert grid.spacing_mm == (4.0, 5.0, 5.0)
+    assert grid.frame_of_reference_uid == "2.25.1"
+    np.testing.assert_allclose(grid.centre_mm, (0, 0, -100))
+    np.testing.assert_allclose(grid.to_patient((0, 0, 0)), (-12.5, -12.5, -104))
+    np.testing.assert_allclose(grid.directions, [[0, 0, 1], [0, 1, 0], [1, 0, 0]])
+
+
+def test_where_no_height_is_stated_the_middle_is_0():
+    assert projections(zeros(4, 3, 6)).grid.centre_mm[2] == 0
+
+
+def test_slices_no_detector_saw_are_told_from_those_it_saw():
+    counts = zeros(4, 8, 3)
+    counts[:, 2:6] = 100
+    counts[0, 3] = 0  # a dark row among those seen is seen
+    counts[2, 7, 1] = 1  # one stray count is no row
+
+    assert projections(counts).seen_slices == slice(2, 6)
+
+
+def test_without_any_counts_all_slices_are_taken():
+    assert projections(zeros(4, 8, 3)).seen_slices == slice(0, 8)

@@ -8,7 +8,10 @@ import pytest
 
 import phantoms
 import populations
-from mumap_node.dicom.selection import ASSUMED_UNCORRECTED
+import tomos
+from mumap_node.dicom.orientation import Entry
+from mumap_node.dicom.projections.checks import check_statements
+from mumap_node.dicom.selection import ASSUMED_PARALLEL_HOLES, ASSUMED_UNCORRECTED
 from mumap_node.imaging import quality
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.findings import Relaxable
@@ -34,6 +37,8 @@ def test_every_finding_is_explained():
 
     findings = (
         ASSUMED_UNCORRECTED,
+        ASSUMED_PARALLEL_HOLES,
+        *check_statements(tomos.read(tomos.gated(tomos.tomo(entry=Entry.FEET_FIRST)))),
         *quality.check_input(acquisition, torso.emission.geometry, card),
         *quality.check_typicality(torso.emission, populations.knowing_nothing(), card),
         *quality.check_agreement(torso.emission, torso.lac, np.copy, card),

@@ -18,6 +18,7 @@ from mumap_node.dicom.elements import items, text, value
 from mumap_node.dicom.geometry import read_place
 from mumap_node.dicom.marks import SYNTHETIC
 from mumap_node.dicom.modules.series import date_and_time
+from mumap_node.dicom.selection import are_projections
 from mumap_node.dicom.verbatim import (
     CODE,
     Attribute,
@@ -83,14 +84,14 @@ def general_image(
     module.ContentDate, module.ContentTime = date_and_time(made_at)
     module.ImageComments = describing.comments(findings)
     module.DerivationDescription = describing.derivation(
-        card, emission_energy_kev, 1 / STORED_PER_LAC
+        source, card, emission_energy_kev, 1 / STORED_PER_LAC
     )
     module.BurnedInAnnotation = "NO"
     of_phantom = text(source, "QualityControlImage") == "YES"
     module.QualityControlImage = "YES" if of_phantom else "NO"
     module.PresentationLUTShape = "IDENTITY"
     reference = _reference(source)
-    reference.SpatialLocationsPreserved = "YES"
+    reference.SpatialLocationsPreserved = "NO" if are_projections(source) else "YES"
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     module.SourceImageSequence = [reference]
     return module

@@ -3,9 +3,10 @@
 import numpy as np
 from pydicom import Dataset
 
+from mumap_node.dicom.elements import text
 from mumap_node.dicom.geometry import read_pixel_spacing
 from mumap_node.dicom.identity import require_usable_identity
-from mumap_node.dicom.orientation import require_agreement
+from mumap_node.dicom.orientation import Entry, read_entry, require_agreement
 from mumap_node.dicom.pixels import read_pixel_format, stored_values
 from mumap_node.dicom.projections.collimators import require_parallel_holes
 from mumap_node.dicom.projections.counts import (
@@ -71,8 +72,10 @@ def read_projections(dataset: Dataset) -> Projections:
         slice_mm=slice_mm,
         bin_mm=bin_mm,
         middle_z_mm=placement.middle_z_mm,
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
         radii_are_stated=radii_are_stated,
         direction_is_stated=placement.is_stated,
+        is_feet_first=read_entry(dataset) is Entry.FEET_FIRST,
         seconds_per_view=read_seconds_per_view(rotations),
         accepted_beats=read_accepted_beats(dataset),
         acquisition=windows.acquisition(*collimator),

@@ -81,6 +81,7 @@ class Job:
         relax: As in the route.
         profiles: Output profile by destination name.
         created_at: UTC.
+        assume_parallel_holes: As in the route; jobs of older versions have none.
     """
 
     job_id: str
@@ -93,6 +94,7 @@ class Job:
     relax: tuple[Relaxable, ...]
     profiles: dict[str, str]
     created_at: datetime
+    assume_parallel_holes: bool = False
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from datetime import datetime
 from pydicom import Dataset
 
 from mumap_node.dicom.elements import text
-from mumap_node.dicom.selection import is_own_map, select_nac_reconstruction
+from mumap_node.dicom.selection import is_own_map, select_source
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.routing import (
@@ -210,7 +210,11 @@ def _by_route(arrival: Arrival, route: Route | None, rules: Rules, peer: Peer | 
             sentence=f"route {route.name!r} leaves such instances alone",
         )
     try:
-        select_nac_reconstruction(arrival.dataset, assume_nac=route.assume_nac)
+        select_source(
+            arrival.dataset,
+            assume_nac=route.assume_nac,
+            assume_parallel_holes=route.assume_parallel_holes,
+        )
         destinations = resolve_destinations(route, peer, rules.destinations)
         card = rules.load_card(route.model)
     except InputRejected as error:
@@ -235,6 +239,7 @@ def _job(
         card.identity,
         card.sha256,
         route.assume_nac,
+        route.assume_parallel_holes,
         relax,
         profiles,
         arrival.run,
@@ -250,4 +255,5 @@ def _job(
         relax=relax,
         profiles=profiles,
         created_at=now,
+        assume_parallel_holes=route.assume_parallel_holes,
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -13,7 +13,7 @@ from pydicom import Dataset
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.errors import ConfigurationError, InputRejected
-from mumap_node.imaging.findings import Finding, Relaxable, Verdict
+from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import wait_before_attempt
@@ -168,7 +168,7 @@ class Making:
             runtime=runtime,
             made_at=self._now().astimezone(self._options.timezone),
             run=job.run,
-            settings=settings_text(assume_nac=job.assume_nac, relax=job.relax),
+            settings=settings_text(_request(job)),
         )
 
     def _store(self, job_id: str, made: AttenuationMap) -> dict[str, MapFile]:
@@ -231,15 +231,19 @@ class _Stopwatch:
         return timed
 
 
-def settings_text(*, assume_nac: bool, relax: Collection[Relaxable]) -> str:
+def settings_text(request: Request) -> str:
     """The route's settings in a canonical form; part of what the map's UIDs are derived from."""
-    relaxed = ",".join(sorted(relax)) or "none"
-    return f"assume-nac={'yes' if assume_nac else 'no'} relax={relaxed}"
+    relaxed = ",".join(sorted(request.relax)) or "none"
+    words = {True: "yes", False: "no"}
+    return (
+        f"assume-nac={words[request.assume_nac]} "
+        f"assume-parallel-holes={words[request.assume_parallel_holes]} relax={relaxed}"
+    )
 
 
 def _request(job: Job) -> Request:
     profiles = tuple(dict.fromkeys(job.profiles.values()))
-    return Request(job.assume_nac, frozenset(job.relax), profiles)
+    return Request(job.assume_nac, job.assume_parallel_holes, frozenset(job.relax), profiles)
 
 
 def _sentence(failed: Sequence[Finding]) -> str:

@@ -13,7 +13,7 @@ from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.dicom.elements import text, texts
 from mumap_node.dicom.files import read_dataset
-from mumap_node.dicom.selection import select_nac_reconstruction
+from mumap_node.dicom.selection import select_source
 from mumap_node.errors import InputRejected
 from mumap_node.training.pairs.truth import is_map
 
@@ -136,7 +136,7 @@ def _kind(dataset: Dataset) -> str:
 
 def _refusal(dataset: Dataset) -> InputRejected | None:
     try:
-        select_nac_reconstruction(dataset, assume_nac=True)
+        select_source(dataset, assume_nac=True)
     except InputRejected as error:
         return error
     return None

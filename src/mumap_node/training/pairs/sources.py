@@ -13,7 +13,7 @@ from pathlib import Path
 from pydicom import Dataset
 
 from mumap_node.dicom.reading import read_reconstruction
-from mumap_node.dicom.selection import select_nac_reconstruction
+from mumap_node.dicom.selection import select_source
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging import resampling
 from mumap_node.imaging.acquisition import Acquisition
@@ -74,7 +74,7 @@ class PairSource:
             InputRejected: One cannot be read or believed, or they do not lie on each other
                 (``misregistered``).
         """
-        selected = select_nac_reconstruction(read_file(self.nac), assume_nac=True)
+        selected = select_source(read_file(self.nac), assume_nac=True)
         source = read_reconstruction(selected.dataset)
         lac = _truth([read_file(path) for path in self.truth], source.volume)
         if not self.is_simulated:

@@ -193,6 +193,16 @@ def test_what_the_header_does_not_decide_is_held(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "admission"), [(False, Admission.HELD), (True, Admission.JOB)], ids=["silent", "given"]
+)
+def test_projections_wait_for_the_word_of_the_site(tmp_path: Path, word, admission) -> None:
+    house = House(tmp_path, [replace(MAP_ALL, assume_parallel_holes=word)])
+    house.take(nac_file(ImageType=["ORIGINAL", "PRIMARY", "TOMO", "EMISSION"]))
+    assert house.decision.admission is admission
+    assert house.decision.reason == ("" if word else "projections")
+
+
 def test_what_says_that_it_is_corrected_is_held(house: House) -> None:
     house.take(nac_file(CorrectedImage=["ATTN"]))
     assert house.decision.admission is Admission.HELD

@@ -14,7 +14,7 @@ from ct_series import encode_ct
 from mumap_node.dicom.files import read_dataset
 from mumap_node.dicom.orientation import Side
 from mumap_node.dicom.reading import read_reconstruction
-from mumap_node.dicom.selection import select_nac_reconstruction
+from mumap_node.dicom.selection import select_source
 from mumap_node.imaging.reconstruction import Orbit
 from mumap_node.imaging.resampling import onto, upright
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
@@ -130,7 +130,7 @@ def test_the_reconstruction_is_read_back_voxel_by_voxel_where_it_lies(tmp_path):
     emission = whole_counts(counts())
 
     dataset = read_dataset(written(tmp_path, "nac", reconstruction(emission)).read_bytes())
-    read = read_reconstruction(select_nac_reconstruction(dataset, assume_nac=True).dataset)
+    read = read_reconstruction(select_source(dataset, assume_nac=True).dataset)
 
     again = onto(read.volume, upright(read.volume.geometry))
     np.testing.assert_array_equal(again.voxels, emission.voxels)

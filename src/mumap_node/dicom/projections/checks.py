@@ -1,0 +1,39 @@
+"""What the header of projections leaves open, as findings."""
+
+from mumap_node.imaging.findings import Finding, Verdict, at_least, verdict
+from mumap_node.imaging.projections import Projections
+
+FEWEST_ACCEPTED_BEATS = 0.75
+"""Share of heartbeats; with fewer, views may differ in counts by more than attenuation explains."""
+
+
+def check_statements(projections: Projections) -> tuple[Finding, ...]:
+    """Say what was taken from custom because the header does not state it."""
+    findings = (_direction(projections), _height(projections))
+    share = projections.accepted_beats
+    if share is None:
+        return findings
+    return (*findings, at_least("accepted-beats", share, FEWEST_ACCEPTED_BEATS, None, "%"))
+
+
+def _direction(projections: Projections) -> Finding:
+    """Head up is custom; cameras that write feet-first patients otherwise would mirror them."""
+    is_open = projections.is_feet_first and not projections.direction_is_stated
+    entry = "feet first" if projections.is_feet_first else "head first, or not said"
+    stated = "direction stated" if projections.direction_is_stated else "direction by custom"
+    return Finding(
+        "frame-direction",
+        verdict(fail=False, warn=is_open),
+        f"{entry}, {stated}",
+        "a stated direction where feet entered first",
+    )
+
+
+def _height(projections: Projections) -> Finding:
+    is_stated = projections.middle_z_mm is not None
+    return Finding(
+        "table-height",
+        Verdict.PASS if is_stated else Verdict.WARN,
+        "z of the slices stated" if is_stated else "z of the slices not stated, middle taken as 0",
+        "a stated position",
+    )
