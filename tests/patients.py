@@ -12,9 +12,9 @@ import cameras
 from mumap_node.dicom.orientation import Side
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.acquisition import Acquisition, Reconstruction
+from mumap_node.imaging.correction import Measurement
 from mumap_node.imaging.polar import LeftVentricle
 from mumap_node.imaging.reconstruction import Orbit, Projector, Resolution
-from mumap_node.training.evaluation.correction import Projections
 from mumap_node.training.evaluation.methods import MODEL, WATER, Answer, Methods
 from mumap_node.training.evaluation.studies import Case
 from mumap_node.training.simulation.anatomy import Tissue
@@ -60,7 +60,7 @@ def torso(seed=0):
 
 
 @cache
-def projections(seed=0, views=16):
+def measurement(seed=0, views=16):
     made = torso(seed)
     angles_deg = np.linspace(45, 225, views)
     orbit = Orbit(angles_deg, np.full(views, 220.0))
@@ -72,7 +72,7 @@ def projections(seed=0, views=16):
     activity = np.where(made.body, made.emission.voxels, 0).astype(np.float32)
     counts = projector.forward(activity / activity.max() * 50)
     photopeak = np.random.default_rng(seed).poisson(counts).astype(np.float32)
-    return Projections(photopeak, None, orbit, resolution, SPACING_MM, SPACING_MM)
+    return Measurement(photopeak, None, orbit, resolution, SPACING_MM, SPACING_MM)
 
 
 def case(seed=0, **changes):
@@ -85,7 +85,7 @@ def case(seed=0, **changes):
         groups={"sex": "FM"[seed % 2], "matrix": "64"},
         is_core=seed % 3 != 2,
         heart=HEART,
-        projections=projections(seed),
+        measurement=measurement(seed),
     )
     return replace(made, **changes)
 
@@ -143,7 +143,7 @@ def _objects(index):
         height_m=1.7,
         weight_kg=70.0,
     )
-    seen = projections(index)
+    seen = measurement(index)
     windows_kev = {"photopeak": (126.5, 154.5), "lower": (120.5, 126.5)}
     scan = Scan(seen.orbit, 1, windows_kev, "LEHR", "Tc-99m toy", 20.0)
     counts = np.stack([seen.photopeak, np.rint(0.1 * seen.photopeak)]).astype(np.float32)

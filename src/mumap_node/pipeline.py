@@ -9,16 +9,21 @@ from pydicom import Dataset
 from mumap_node.dicom.projections.checks import check_statements
 from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.dicom.reading import read_reconstruction
+from mumap_node.dicom.secondary_capture import PROFILE, write_report
 from mumap_node.dicom.selection import are_projections, select_source
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
 from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.change import find_change
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.nac import reconstruct
+from mumap_node.imaging.projections import Projections
 from mumap_node.imaging.typicality import Population
 from mumap_node.imaging.volume import Geometry, Volume, Voxels
+from mumap_node.report.colours import Picture
+from mumap_node.report.page import Report, draw_report
 
 Predict = Callable[[Voxels], Voxels]
 """A network: float32 array (slice, row, column) in, array of the same shape out."""
@@ -57,12 +62,14 @@ class Request:
         assume_parallel_holes: The site's word that projections are of parallel-hole collimators.
         relax: Card limits lowered from fail to warn.
         profiles: Output profiles to write, by name.
+        report: Whether a map of projections that may be sent gets a report for people.
     """
 
     assume_nac: bool = False
     assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
     profiles: tuple[str, ...] = ("standard",)
+    report: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,11 +80,13 @@ class Source:
         reconstruction: nAC, as received or as the node made it of projections.
         grid: Of the map; that of projections may have slices more, which no detector saw.
         findings: What had to be assumed.
+        projections: What the reconstruction was made of; None where it was received.
     """
 
     reconstruction: Reconstruction
     grid: Geometry
     findings: Findings
+    projections: Projections | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,7 +96,7 @@ class AttenuationMap:
     Attributes:
         volume: LAC in 1/cm, on the grid and at the emission energy of its source.
         findings: Every check of input and map, in the order they were made.
-        objects: The encoded map by output profile.
+        objects: The encoded map by output profile, and the report under its own.
     """
 
     volume: Volume
@@ -124,14 +133,20 @@ def make_attenuation_map(
     findings = (*source.findings, *relax(found, request.relax))
     energy_kev = nac.acquisition.emission_energy_kev
     mumap = postprocess.to_energy(mumap, model.card, energy_kev)
-    mumap = postprocess.on_whole_grid(mumap, source.grid)
+    whole = postprocess.on_whole_grid(mumap, source.grid)
     objects = {
         profile: write_attenuation_map(
-            mumap, dataset, model.card, findings, provenance, energy_kev, profile=profile
+            whole, dataset, model.card, findings, provenance, energy_kev, profile=profile
         )
         for profile in request.profiles
     }
-    return AttenuationMap(mumap, findings, objects)
+    measured = source.projections
+    if request.report and measured and worst(findings) is not Verdict.FAIL:
+        picture = _draw(nac, measured, mumap, findings, model.card, provenance)
+        objects[PROFILE] = write_report(
+            picture, dataset, model.card, findings, provenance, energy_kev
+        )
+    return AttenuationMap(whole, findings, objects)
 
 
 def read_source(dataset: Dataset, card: ModelCard, request: Request) -> Source:
@@ -156,7 +171,8 @@ def read_source(dataset: Dataset, card: ModelCard, request: Request) -> Source:
         )
     measured = read_projections(dataset)
     nac = Reconstruction(reconstruct(measured, card.reconstruction), measured.acquisition)
-    return Source(nac, measured.grid, (*selected.findings, *check_statements(measured)))
+    findings = (*selected.findings, *check_statements(measured))
+    return Source(nac, measured.grid, findings, measured)
 
 
 def predict_map(
@@ -183,6 +199,29 @@ def predict_map(
     agreement = quality.check_agreement(prepared, output, model.predict, card)
     mumap = postprocess.to_attenuation_map(output, card, onto=nac.geometry)
     return mumap, (*fitness, *agreement, *quality.assess(mumap, nac, card))
+
+
+def _draw(
+    nac: Reconstruction,
+    measured: Projections,
+    mumap: Volume,
+    findings: Findings,
+    card: ModelCard,
+    provenance: Provenance,
+) -> Picture:
+    """The page on what a map would change."""
+    return draw_report(
+        Report(
+            nac=nac.volume,
+            lac=mumap,
+            change=find_change(measured, nac.volume, mumap),
+            findings=findings,
+            model=card.identity,
+            sha256=card.sha256,
+            software_version=provenance.software_version,
+            emission_energy_kev=nac.acquisition.emission_energy_kev,
+        )
+    )
 
 
 def _require_fit(limits: Findings, request: Request) -> Findings:

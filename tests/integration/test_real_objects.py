@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from builders import edited, provenance
 from mumap_node.dicom.elements import find, items, value
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.patient import PATIENT, STUDY
+from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
+from mumap_node.imaging.heart import find_left_ventricle
 from mumap_node.node.model import open_model
 from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
 from validators import dcentvfy, errors, warnings_of
@@ -261,3 +264,28 @@ def test_the_water_cylinder_is_filled_with_the_lac_of_water(jaszczak):
 
 def test_the_map_of_the_cylinder_fails_no_check(jaszczak):
     assert [found for found in jaszczak.made.findings if found.verdict is Verdict.FAIL] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "centre_mm", "axis"),
+    [  # as once found, and seen to be right in slices along and across the axis
+        ("recon-1.dcm", (62, -29, 453), (0.47, -0.80, -0.37)),
+        ("recon-2.dcm", (53, -32, 533), (0.51, -0.59, -0.63)),
+        ("recon-3.dcm", (70, -34, 442), (0.63, -0.76, -0.15)),
+    ],
+)
+def test_the_left_ventricle_of_a_real_patient_is_found(shared_data, name, centre_mm, axis):
+    source = read_reconstruction(dcmread(shared_data / "ge-nm530c" / name))
+
+    found = find_left_ventricle(source.volume)
+
+    assert np.linalg.norm(np.subtract(found.centre_mm, centre_mm)) < 8
+    assert np.dot(found.axis, axis) > np.cos(np.deg2rad(8))
+    assert 30 < found.radius_mm < 38
+
+
+def test_a_phantom_has_no_left_ventricle(shared_data):
+    original = (shared_data / "mediso" / "jaszczak-recon-tomo.dcm").read_bytes()
+    dataset = read_dataset(BytesIO(edited(original, ImageID=b"")))
+
+    assert find_left_ventricle(read_reconstruction(dataset).volume) is None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 import populations
 from builders import (
@@ -24,7 +25,7 @@ from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
 from mumap_node.imaging.model_card import ModelCard, NacReconstruction, WarnFail
 from mumap_node.imaging.volume import Quantity, Voxels
-from mumap_node.pipeline import AttenuationMap, Model, Request, make_attenuation_map
+from mumap_node.pipeline import AttenuationMap, Model, Predict, Request, make_attenuation_map
 from torso_tomos import torso_tomo
 from validators import dcentvfy, errors
 
@@ -220,7 +221,13 @@ def test_map_has_the_geometry_of_its_source(orientation, spacing_mm, order, sign
 RECONSTRUCTION = NacReconstruction(iterations=2, subsets=4, cutoff_per_cm=0.4, order=5)
 
 
-def answered(dataset: Dataset, **changes: object) -> AttenuationMap:
+def answered(
+    dataset: Dataset,
+    *,
+    predict: Predict = water_where_counts,
+    report: bool = False,
+    **changes: object,
+) -> AttenuationMap:
     usual = card().model_copy(
         update={
             "reconstruction": RECONSTRUCTION,
@@ -228,8 +235,8 @@ def answered(dataset: Dataset, **changes: object) -> AttenuationMap:
             **changes,
         }
     )
-    request = Request(assume_parallel_holes=True)
-    return make_attenuation_map(dataset, Model(usual, water_where_counts), request, provenance())
+    request = Request(assume_parallel_holes=True, report=report)
+    return make_attenuation_map(dataset, Model(usual, predict), request, provenance())
 
 
 def test_projections_are_answered_on_the_grid_of_their_acquisition():
@@ -275,3 +282,31 @@ def test_a_map_of_projections_conforms(tmp_path):
 def test_a_model_that_does_not_say_how_to_reconstruct_answers_no_projections():
     with pytest.raises(InputRejected, match="projections-not-reconstructed"):
         answered(torso_tomo(), reconstruction=None)
+
+
+def test_projections_get_a_report_where_one_is_asked_for(tmp_path):
+    source = torso_tomo(seen=20)
+
+    silent, told = (answered(source, report=report) for report in (False, True))
+
+    assert "report" not in silent.objects
+    report = told.objects["report"]
+    assert report.SOPClassUID == SecondaryCaptureImageStorage
+    assert report.SeriesInstanceUID != told.objects["standard"].SeriesInstanceUID
+    assert report.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    (tmp_path / "report.dcm").write_bytes(to_bytes(report))
+    assert errors(tmp_path / "report.dcm") == []
+
+
+def test_a_map_that_may_not_be_sent_gets_no_report():
+    def diverged(voxels: Voxels) -> Voxels:
+        return np.full_like(voxels, np.nan)
+
+    answer = answered(torso_tomo(), predict=diverged, report=True)
+
+    assert not answer.may_be_sent
+    assert "report" not in answer.objects
+
+
+def test_a_reconstruction_gets_no_report():
+    assert set(made(request=replace(SITES_WORD, report=True)).objects) == {"standard"}

@@ -30,6 +30,9 @@ Relax = Annotated[
     list[Relaxable] | None,
     typer.Option(metavar="NAME", help=f"Limit that only warns: {', '.join(Relaxable)}."),
 ]
+Report = Annotated[
+    bool, typer.Option("--report", help="Of projections: a page on what the map would change.")
+]
 Config = Annotated[
     Path | None,
     typer.Option("-c", "--config", metavar="FILE", help="Settings; the first route that matches."),
@@ -44,6 +47,7 @@ def map_files(
     assume_nac: AssumeNac = False,
     assume_parallel_holes: AssumeParallelHoles = False,
     relax: Relax = None,
+    report: Report = False,
     config: Config = None,
     json: AsJson = False,
 ) -> None:
@@ -59,7 +63,8 @@ def map_files(
 
     quieten()
     settings = _settings(config, profile)
-    wish = Wish(model, profile, assume_nac, assume_parallel_holes, frozenset(relax or ()))
+    relaxed = frozenset(relax or ())
+    wish = Wish(model, profile, assume_nac, assume_parallel_holes, relaxed, report)
     mapper = Mapper(settings, wish, output)
     answers = []
     for source in find_inputs(inputs):

@@ -15,7 +15,10 @@ from mumap_node.dicom.selection import are_projections
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 
-PREFIX = "SYNTHETIC MU-MAP"
+MAP = "SYNTHETIC MU-MAP"
+REPORT = "SYNTHETIC REPORT"
+"""What our objects are called; the name of their source follows."""
+
 LONGEST_LO = 64
 """Characters of VR LO (PS3.5 6.2). We keep to as many bytes, which some readers count instead."""
 
@@ -41,7 +44,7 @@ _TYPED = str.maketrans(
 
 
 @quiet()
-def series_description(source: Dataset) -> bytes:
+def series_description(source: Dataset, made: str) -> bytes:
     """Says SYNTHETIC and names the source, so that rest and stress are not confused.
 
     Returns:
@@ -50,7 +53,7 @@ def series_description(source: Dataset) -> bytes:
     """
     name = _source_name(source)
     lengths = range(min(len(name), LONGEST_LO), 0, -1)
-    attempts = (_encoded(f"{PREFIX} {_without_middle(name, n)}", source) for n in lengths)
+    attempts = (_encoded(f"{made} {_without_middle(name, n)}", source) for n in lengths)
     return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
 
 
@@ -67,6 +70,17 @@ def derivation(
         f"value times {lac_per_cm_per_unit:g}. Made from the {made_from} by model "
         f"{card.identity} (SHA-256 {card.sha256}). For attenuation correction only, not CT, "
         "not for diagnosis.",
+        LONGEST_ST,
+    )
+
+
+def derivation_of_report(card: ModelCard, emission_energy_kev: float) -> str:
+    """What the picture of a report shows."""
+    return ascii_text(
+        "Report on a synthetic attenuation map, predicted and not measured, and on what "
+        "correction with it would change; LACs in 1/cm at "
+        f"{emission_energy_kev:g} keV. Made from the referenced instance by model {card.identity} "
+        f"(SHA-256 {card.sha256}). For research, not for diagnosis.",
         LONGEST_ST,
     )
 

@@ -6,24 +6,18 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, NuclearMedicineImageStorage
+from pydicom.uid import NuclearMedicineImageStorage
 
-from mumap_node.dicom.digests import dataset_sha256
-from mumap_node.dicom.elements import text
+from mumap_node.dicom import describing
 from mumap_node.dicom.geometry import read_slice_numbers
 from mumap_node.dicom.modules import image, series
+from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.pixels import read_pixel_format
 from mumap_node.dicom.projections.header import as_reconstruction
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
 from mumap_node.dicom.selection import are_projections
-from mumap_node.dicom.uids import (
-    IMPLEMENTATION_CLASS_UID,
-    derive_uid,
-    implementation_version_name,
-)
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Quantity, Volume
@@ -91,53 +85,35 @@ def _standard(
     What it is made from is the source; what describes a reconstruction, such as its grid, comes
     from the header, which is the source itself unless that holds projections.
     """
-    made_at = provenance.made_at
-    made_at = made_at.astimezone(series.local_offset(source) or made_at.tzinfo)
-    instance_uid, series_uid = _derived_uids(source, card, provenance, "standard")
+    made_at = series.local_time(source, provenance.made_at)
+    instance_uid, series_uid = derived_uids(source, card, provenance, "standard")
     stored = _stored_frames(mumap, read_slice_numbers(header))
+    derivation = describing.derivation(source, card, emission_energy_kev, 1 / image.STORED_PER_LAC)
     dataset = Dataset()
     for module in (
         patient_and_study(source),
-        series.general_series(source, series_uid, made_at),
+        series.general_series(source, series_uid, made_at, "NM", describing.MAP),
         series.patient_orientation(source),
         series.frame_of_reference(source),
         series.equipment(source, card, provenance, "standard", made_at),
-        image.general_image(source, card, findings, emission_energy_kev, made_at),
+        image.general_image(
+            source, derivation, findings, made_at, keeps_place=not are_projections(source)
+        ),
         image.image_pixel(stored),
         image.multi_frame(header, len(stored)),
-        image.nm_image(header),
+        image.nm_image(),
         image.acquisition(header),
         image.reconstruction(header),
-        series.sop_common(source, instance_uid, made_at),
+        series.sop_common(source, NuclearMedicineImageStorage, instance_uid, made_at),
         image.common_instance_reference(source),
     ):
         dataset.update(module)
-    dataset.file_meta = _file_meta(instance_uid, provenance)
+    dataset.file_meta = file_meta(NuclearMedicineImageStorage, instance_uid, provenance)
     return dataset
 
 
 PROFILES: Mapping[str, Encoder] = MappingProxyType({"standard": _standard})
 """Output profiles by name: how the map is encoded for one kind of receiving station."""
-
-
-def _derived_uids(
-    source: Dataset, card: ModelCard, provenance: Provenance, profile: str
-) -> tuple[str, str]:
-    """SOP and Series Instance UID: the same for the same map, another for any other.
-
-    A retry, on whatever machine, thus names its object as the attempt before did.
-    """
-    made_of = (
-        text(source, "SOPInstanceUID"),
-        dataset_sha256(source),
-        card.identity,
-        card.sha256,
-        profile,
-        provenance.settings,
-        provenance.software_version,
-        str(provenance.run),
-    )
-    return derive_uid("instance", *made_of), derive_uid("series", *made_of)
 
 
 def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:
@@ -146,14 +122,3 @@ def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.
     stored = np.clip(np.rint(finite * image.STORED_PER_LAC), 0, image.LARGEST_STORED)
     frames: NDArray[np.uint16] = stored.astype(np.uint16)[np.array(slice_numbers) - 1]
     return frames
-
-
-def _file_meta(instance_uid: str, provenance: Provenance) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = NuclearMedicineImageStorage
-    meta.MediaStorageSOPInstanceUID = UID(instance_uid)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = implementation_version_name(provenance.software_version)
-    return meta

@@ -107,6 +107,16 @@ class LeftVentricle:
         lowest, highest = sorted((apex_mm, base_mm))
         return self.centre_mm[2] + float(lowest), self.centre_mm[2] + float(highest)
 
+    def depth_mm(self, points_mm: Matrix) -> Values:
+        """How deep LPS positions, last axis 3, lie below its surface; negative outside."""
+        offset_mm, axis = points_mm - self.centre_mm, np.array(self.axis)
+        along_mm = offset_mm @ axis
+        across_mm = np.linalg.norm(offset_mm - along_mm[..., np.newaxis] * axis, axis=-1)
+        from_base_mm = along_mm + self.length_mm / 2
+        beyond_mm = np.maximum(from_base_mm - (self.length_mm - self.radius_mm), 0)
+        depth: Values = np.minimum(self.radius_mm - np.hypot(across_mm, beyond_mm), from_base_mm)
+        return depth
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PolarMap:

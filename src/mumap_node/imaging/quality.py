@@ -1,7 +1,4 @@
-"""Plausibility of an input and of a map, as findings; what follows from them others decide.
-
-Every check is explained in docs/quality.md under its name.
-"""
+"""Plausibility of input and map, as findings; docs/quality.md explains each under its name."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +26,9 @@ from mumap_node.imaging.volume import Geometry, Volume, Voxels
 
 UNSTATED_COLLIMATORS = ("", "UNKN")
 """Collimator Types that say nothing (PS3.3 C.8.4.11.1)."""
+
+LONGEST_LEFT_CUT_MM = 80.0
+"""In any slice: a chord of 80 mm takes 4 mm off a body 400 mm wide."""
 
 SAME_PLACE_MM = 1e-3
 """Affines closer than this in every element describe one grid."""
@@ -271,17 +271,17 @@ def _against_emission(
 
 
 def _truncation(body: Mask, edge: Mask, spacing_mm: Spacing, limit: WarnFail) -> Finding:
-    """Any contact on the patient's left warns: there the heart's photons pass."""
+    """A long cut on the patient's left warns by itself: there the heart's photons pass."""
     outline = regions.outline(body)
-    contact = outline & edge
-    on_the_left = np.count_nonzero(contact & regions.left_lateral(body, spacing_mm))
-    finding = at_most("truncation", regions.share(contact, of=outline), limit.warn, limit.fail, "%")
-    is_only_left = on_the_left > 0 and finding.verdict is Verdict.PASS
+    on_the_left = outline & edge & regions.left_lateral(body, spacing_mm)
+    cut_mm = regions.longest_mm(on_the_left, spacing_mm)
+    finding = at_most("truncation", regions.share(edge, of=outline), limit.warn, limit.fail, "%")
+    is_long = cut_mm > LONGEST_LEFT_CUT_MM and finding.verdict is Verdict.PASS
     return replace(
         finding,
-        verdict=Verdict.WARN if is_only_left else finding.verdict,
-        found=f"{finding.found} of the outline, {on_the_left} voxels on the patient's left",
-        limit=f"{finding.limit}, none on the left",
+        verdict=Verdict.WARN if is_long else finding.verdict,
+        found=f"{finding.found} of the outline, {cut_mm:.0f} mm on the patient's left",
+        limit=f"{finding.limit}, {LONGEST_LEFT_CUT_MM:g} mm on the left",
     )
 
 

@@ -189,3 +189,8 @@ def left_lateral(body: Mask, spacing_mm: Spacing) -> Mask:
     back_mm = (np.arange(body.shape[1]) - rows.mean())[:, None] * spacing_mm[1]
     left_mm = (np.arange(body.shape[2]) - columns.mean()) * spacing_mm[2]
     return np.broadcast_to(left_mm >= np.abs(back_mm), body.shape)
+
+
+def longest_mm(contour: Mask, spacing_mm: Spacing) -> float:
+    """Length of a contour along the rows' direction in the slice that has most of it."""
+    return float(np.count_nonzero(contour, axis=(1, 2)).max()) * spacing_mm[1]

@@ -46,6 +46,7 @@ class Wish:
         assume_nac: The person's word that silent input is uncorrected.
         assume_parallel_holes: The person's word that projections are of parallel holes.
         relax: Limits lowered from fail to warn.
+        report: Whether maps of projections get a report.
     """
 
     model: str = ""
@@ -53,6 +54,7 @@ class Wish:
     assume_nac: bool = False
     assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
+    report: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +197,5 @@ def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Requ
         or (route is not None and route.assume_parallel_holes),
         relax=wish.relax | (route.relax if route else frozenset()),
         profiles=profiles,
+        report=wish.report,
     )

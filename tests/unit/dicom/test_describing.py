@@ -8,7 +8,7 @@ from pydicom.charset import convert_encodings, decode_bytes, encode_string
 from builders import card, edited, finding, nac, nac_file, provenance
 from mumap_node.dicom.describing import (
     LONGEST_LO,
-    PREFIX,
+    MAP,
     _encoded,
     ascii_text,
     comments,
@@ -23,7 +23,7 @@ from mumap_node.imaging.findings import Finding, Verdict
 
 
 def described(**attributes) -> bytes:
-    return series_description(read_dataset(edited(nac_file(), **attributes)))
+    return series_description(read_dataset(edited(nac_file(), **attributes)), MAP)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def described(**attributes) -> bytes:
     ],
 )
 def test_the_description_names_the_source_so_that_rest_and_stress_differ(attributes, expected):
-    assert described(**attributes) == f"{PREFIX} {expected}".encode("ascii")
+    assert described(**attributes) == f"{MAP} {expected}".encode("ascii")
 
 
 def test_a_long_name_loses_its_middle_not_its_end():
@@ -48,7 +48,7 @@ def test_a_long_name_loses_its_middle_not_its_end():
     found = described(SeriesDescription=name, ImageID=b"").decode("ascii")
 
     assert len(found) == LONGEST_LO
-    assert found.startswith(f"{PREFIX} Myocardial perfusion")
+    assert found.startswith(f"{MAP} Myocardial perfusion")
     assert found.endswith("prone, STRESS")
 
 
@@ -73,10 +73,10 @@ def test_the_description_is_valid_in_the_character_set_of_its_source(character_s
     )
 
     text = decode_bytes(found, encodings, set())
-    assert text.startswith(PREFIX)
+    assert text.startswith(MAP)
     assert len(text) <= LONGEST_LO
     assert len(found) <= LONGEST_LO
-    assert text.removeprefix(PREFIX).strip()[:2] == name[:2]
+    assert text.removeprefix(MAP).strip()[:2] == name[:2]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_endless_name_is_no_endless_work():
 def test_any_name_gives_a_valid_description(name, character_set):
     found = described(SpecificCharacterSet=character_set, SeriesDescription=name, ImageID=name[:9])
 
-    assert found.startswith(PREFIX.encode())
+    assert found.startswith(MAP.encode())
     assert len(found) <= LONGEST_LO
     assert b"\\" not in found or character_set == b"GB18030"
     assert not any(byte < 0x20 for byte in found)

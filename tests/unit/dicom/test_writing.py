@@ -27,6 +27,7 @@ from builders import (
 )
 from mumap_node.dicom.elements import find, items, text, value
 from mumap_node.dicom.files import read_dataset, to_bytes
+from mumap_node.dicom.modules.image import general_image
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
@@ -349,12 +350,12 @@ def test_what_was_lossy_once_stays_lossy():
 
 
 def test_a_lossy_transfer_syntax_is_a_statement_too():
-    from mumap_node.dicom.modules.image import nm_image
-
     dataset = nac()
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
 
-    assert nm_image(dataset).LossyImageCompression == "01"
+    module = general_image(dataset, "", [], MADE_AT, keeps_place=True)
+
+    assert module.LossyImageCompression == "01"
 
 
 def test_a_volume_that_is_no_map_is_a_bug_of_ours():

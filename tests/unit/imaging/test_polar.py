@@ -190,6 +190,23 @@ def test_the_axial_range_is_that_of_the_wall(axis):
     assert heart.axial_range_mm == pytest.approx((z_mm.min(), z_mm.max()), abs=2.1)
 
 
+def test_depth_is_the_way_to_the_surface():
+    axis = np.array(HEART.axis)
+    base_mm = np.array(HEART.centre_mm) - 42 * axis
+    at_mm = np.stack([
+        base_mm + 84 * axis,  # apex
+        base_mm + 74 * axis,
+        base_mm + 94 * axis,
+        base_mm + 40 * axis,  # on the axis of the cylinder
+        base_mm + 40 * axis + 25 * HEART.lateral,
+        base_mm + 40 * axis - 36 * HEART.anterior,
+        base_mm + 5 * axis,  # behind the plane of the base
+        base_mm - 5 * axis,
+    ])  # fmt: skip
+
+    assert HEART.depth_mm(at_mm) == pytest.approx((0, 10, -10, 32, 7, -4, 5, -5), abs=1e-6)
+
+
 def test_a_heart_beyond_the_volume_is_empty():
     geometry = grid()
     far = LeftVentricle((900.0, 0.0, 0.0), AXIS, 84.0, 32.0)

@@ -1,1 +1,1 @@
-"""The modules of a written map, as PS3.3 A.5 lists them for the NM Image IOD."""
+"""The modules of what is written, as PS3.3 lists them for the IODs of maps and reports."""

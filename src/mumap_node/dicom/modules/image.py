@@ -18,7 +18,6 @@ from mumap_node.dicom.elements import items, text, value
 from mumap_node.dicom.geometry import read_place
 from mumap_node.dicom.marks import SYNTHETIC
 from mumap_node.dicom.modules.series import date_and_time
-from mumap_node.dicom.selection import are_projections
 from mumap_node.dicom.verbatim import (
     CODE,
     Attribute,
@@ -29,7 +28,6 @@ from mumap_node.dicom.verbatim import (
     raw_element,
 )
 from mumap_node.imaging.findings import Finding
-from mumap_node.imaging.model_card import ModelCard
 
 STORED_PER_LAC = 10000
 """Stored value of 1/cm: water at 140 keV is some 1540, a step is 0.0001/cm."""
@@ -73,25 +71,36 @@ _ROTATION = (
 
 def general_image(
     source: Dataset,
-    card: ModelCard,
+    derivation: str,
     findings: Iterable[Finding],
-    emission_energy_kev: float,
     made_at: datetime,
+    *,
+    keeps_place: bool,
 ) -> Dataset:
-    """General Acquisition, General Image and General Reference (C.7.10.1, C.7.6.1, C.12.4)."""
+    """General Acquisition, General Image and General Reference (C.7.10.1, C.7.6.1, C.12.4).
+
+    Args:
+        source: The instance the image was made from.
+        derivation: How the pixels came about.
+        findings: Every check.
+        made_at: Local time.
+        keeps_place: Whether the pixels lie where those of the source lie.
+    """
     module = copy_valid(source, ("AcquisitionDate", "AcquisitionTime"))
     module.InstanceNumber = 1
     module.ContentDate, module.ContentTime = date_and_time(made_at)
     module.ImageComments = describing.comments(findings)
-    module.DerivationDescription = describing.derivation(
-        source, card, emission_energy_kev, 1 / STORED_PER_LAC
-    )
+    module.DerivationDescription = derivation
     module.BurnedInAnnotation = "NO"
     of_phantom = text(source, "QualityControlImage") == "YES"
     module.QualityControlImage = "YES" if of_phantom else "NO"
-    module.PresentationLUTShape = "IDENTITY"
+    if _was_lossy(source):  # once lossy, always lossy: C.7.6.1.1.5
+        module.update(
+            copy_valid(source, ("LossyImageCompressionRatio", "LossyImageCompressionMethod"))
+        )
+    module.LossyImageCompression = "01" if _was_lossy(source) else "00"
     reference = _reference(source)
-    reference.SpatialLocationsPreserved = "NO" if are_projections(source) else "YES"
+    reference.SpatialLocationsPreserved = "YES" if keeps_place else "NO"
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     module.SourceImageSequence = [reference]
     return module
@@ -118,6 +127,7 @@ def image_pixel(stored: NDArray[np.uint16]) -> Dataset:
     module.Rows, module.Columns = stored.shape[1:]
     module.BitsAllocated, module.BitsStored, module.HighBit = 16, 16, 15
     module.PixelRepresentation = 0
+    module.PresentationLUTShape = "IDENTITY"
     module.WindowCenter, module.WindowWidth = SHOWN_STORED
     pixels = stored.astype("<u2").tobytes()
     module[Tag("PixelData")] = raw_element(Tag("PixelData"), "OW", pixels)
@@ -135,18 +145,13 @@ def multi_frame(source: Dataset, frames: int) -> Dataset:
     return module
 
 
-def nm_image(source: Dataset) -> Dataset:
+def nm_image() -> Dataset:
     """NM Image (C.8.4.9) with the Real World Value Mapping that gives the pixels their unit."""
     module = Dataset()
     module.ImageType = ["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION", SYNTHETIC]
-    module.ImageID = describing.PREFIX
+    module.ImageID = describing.MAP
     module.CountsAccumulated = None  # type 2; a map has no counts
     module.RealWorldValueMappingSequence = [real_world_values()]
-    if _was_lossy(source):  # once lossy, always lossy: C.7.6.1.1.5
-        module.update(
-            copy_valid(source, ("LossyImageCompressionRatio", "LossyImageCompressionMethod"))
-        )
-    module.LossyImageCompression = "01" if _was_lossy(source) else "00"
     return module
 
 

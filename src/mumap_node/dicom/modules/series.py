@@ -9,7 +9,6 @@ from datetime import datetime, timedelta, timezone
 
 from pydicom import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom import codes, describing
 from mumap_node.dicom.elements import text, value
@@ -31,24 +30,28 @@ UNPAIRED = frozenset((
 _ORIENTATION = (*CODE, Attribute("PatientOrientationModifierCodeSequence", 2, items=CODE))
 
 
-def sop_common(source: Dataset, sop_instance_uid: str, made_at: datetime) -> Dataset:
+def sop_common(
+    source: Dataset, sop_class_uid: str, sop_instance_uid: str, made_at: datetime
+) -> Dataset:
     """SOP Common (C.12.1); the time zone is stated only where the source states it."""
     offset = ["TimezoneOffsetFromUTC"] if local_offset(source) else []
     module = copy_valid(source, ["LongitudinalTemporalInformationModified", *offset])
-    module.SOPClassUID = NuclearMedicineImageStorage
+    module.SOPClassUID = sop_class_uid
     module.SOPInstanceUID = sop_instance_uid
     module.InstanceCreationDate, module.InstanceCreationTime = date_and_time(made_at)
     return module
 
 
-def general_series(source: Dataset, series_instance_uid: str, made_at: datetime) -> Dataset:
+def general_series(
+    source: Dataset, series_instance_uid: str, made_at: datetime, modality: str, made: str
+) -> Dataset:
     """General Series (C.7.3.1): new, and named after the series it was made from."""
     module = Dataset()
-    module.Modality = "NM"
+    module.Modality = modality
     module.SeriesInstanceUID = series_instance_uid
     module.SeriesNumber = _series_number(source, series_instance_uid)
     module.SeriesDate, module.SeriesTime = date_and_time(made_at)
-    description = describing.series_description(source)
+    description = describing.series_description(source, made)
     module[Tag("SeriesDescription")] = raw_element(Tag("SeriesDescription"), "LO", description)
     module.update(_body_part(source))
     return module
@@ -102,6 +105,11 @@ def equipment(
     made_by = "Manufacturer" in camera  # type 1 there; without it the item would be invalid
     module.ContributingEquipmentSequence = [camera, node] if made_by else [node]
     return module
+
+
+def local_time(source: Dataset, moment: datetime) -> datetime:
+    """A moment in the time zone of the source, or its own where the source states none."""
+    return moment.astimezone(local_offset(source) or moment.tzinfo)
 
 
 def local_offset(source: Dataset) -> timezone | None:

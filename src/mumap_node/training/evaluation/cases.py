@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.correction import Measurement, estimate_scatter
+from mumap_node.imaging.heart import for_polar_map
 from mumap_node.imaging.polar import LeftVentricle
-from mumap_node.training.evaluation.correction import Projections, estimate_scatter
+from mumap_node.imaging.projections import ScatterWindow
 from mumap_node.training.evaluation.evaluating import CaseSource, Rejected
 from mumap_node.training.evaluation.studies import Case
 from mumap_node.training.pairs import sources
@@ -29,10 +31,6 @@ TISSUES = {
 }
 """Whose bias is told by the labels: in a smoothed map the rim of gas attenuates like lung, that of
 a device like bone."""
-
-VALVE_PLANE_MM = 10.0
-"""How far the simulated base lies towards the apex on the average of the heart beat; beyond it a
-polar map would show the atrium."""
 
 
 def of_cohort(folder: Path) -> list[CaseSource]:
@@ -91,7 +89,7 @@ def load_simulated(source: PairSource) -> Case:
         tissues={name: np.isin(labels, kinds) for name, kinds in TISSUES.items()},
         is_core=facts["strata"]["core"],
         heart=_heart(facts["heart"]),
-        projections=_projections(simulated, facts) if simulated.has_projections() else None,
+        measurement=_measurement(simulated, facts) if simulated.has_projections() else None,
     )
 
 
@@ -124,24 +122,20 @@ def _class(value: float, limits: Sequence[float]) -> str:
 
 
 def _heart(stated: Mapping[str, Any]) -> LeftVentricle:
-    axis = np.array(stated["axis"])
-    x, y, z = (np.array(stated["centre_mm"]) + VALVE_PLANE_MM / 2 * axis).tolist()
-    return LeftVentricle(
-        centre_mm=(x, y, z),
-        axis=(float(axis[0]), float(axis[1]), float(axis[2])),
-        length_mm=stated["length_mm"] - VALVE_PLANE_MM,
-        radius_mm=stated["radius_mm"],
-    )
+    """The ventricle of the files, which state it at the end of diastole."""
+    fields = ("centre_mm", "axis", "length_mm", "radius_mm")
+    (x, y, z), (u, v, w), length_mm, radius_mm = (stated[field] for field in fields)
+    return for_polar_map(LeftVentricle((x, y, z), (u, v, w), length_mm, radius_mm))
 
 
-def _projections(simulated: CohortCase, facts: Mapping[str, Any]) -> Projections:
+def _measurement(simulated: CohortCase, facts: Mapping[str, Any]) -> Measurement:
     read, camera = simulated.projections(), Camera(**facts["camera"])
     undecayed = (read.counts / camera.decay[:, None, None]).astype(np.float32)
-    counts = dict(zip(read.scan.windows_kev, undecayed, strict=True))
-    widths_kev = {name: high - low for name, (low, high) in read.scan.windows_kev.items()}
-    return Projections(
-        photopeak=counts["photopeak"],
-        scatter=estimate_scatter(counts, widths_kev, (read.slice_mm, read.bin_mm)),
+    photopeak_kev, *others_kev = read.scan.windows_kev.values()
+    windows = list(map(ScatterWindow, undecayed[1:], others_kev))
+    return Measurement(
+        photopeak=undecayed[0],
+        scatter=estimate_scatter(windows, photopeak_kev, (read.slice_mm, read.bin_mm)),
         orbit=read.scan.orbit,
         resolution=camera.resolution,
         bin_mm=read.bin_mm,

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates, uniform_filter
 
 from mumap_node.imaging import regions, resampling
+from mumap_node.imaging.polar import PolarMap
 from mumap_node.imaging.volume import Volume, Voxels
 
 Errors = dict[str, float]
@@ -147,6 +148,34 @@ def path_errors(
     return {
         "acf_mean_percent": float(errors.mean()),
         "acf_95th_percent": float(np.percentile(errors, 95)),
+    }
+
+
+def heart_errors(found: PolarMap, truth: PolarMap) -> Errors:
+    """Compare the polar maps of two corrections; segments are means of their values.
+
+    Returns:
+        ``lv_bias_percent``: mean of the map / mean of the true map - 1;
+        ``segment_ape_percent``: mean over 17 segments of |difference| / truth;
+        ``segment_mean_normalised_percent``: the same difference after each map's segments were
+        divided by their mean, in percent of that mean;
+        ``segment_max_normalised_percent``: after each map was divided by its largest value, in
+        percent of that value;
+        ``segment_worst_percent``: largest of the 17 mean-normalised;
+        ``polar_distance``: mean |difference| of the maps scaled to 0-100, as Huxohl 2023
+        (doi 10.1186/s40658-023-00568-1).
+    """
+    f, t = found.segments(), truth.segments()
+    of_mean = np.abs(100 * (f / f.mean() - t / t.mean()))
+    f_of_maximum, t_of_maximum = found.of_maximum(), truth.of_maximum()
+    of_maximum = np.abs(PolarMap(f_of_maximum).segments() - PolarMap(t_of_maximum).segments())
+    return {
+        "lv_bias_percent": float(100 * (found.values.mean() / truth.values.mean() - 1)),
+        "segment_ape_percent": float(np.mean(100 * np.abs(f - t) / t)),
+        "segment_mean_normalised_percent": float(of_mean.mean()),
+        "segment_max_normalised_percent": float(of_maximum.mean()),
+        "segment_worst_percent": float(of_mean.max()),
+        "polar_distance": float(np.abs(f_of_maximum - t_of_maximum).mean()),
     }
 
 

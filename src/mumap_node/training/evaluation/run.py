@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mumap_node.errors import ConfigurationError
-from mumap_node.training.evaluation import correction
+from mumap_node.imaging import correction
 from mumap_node.training.evaluation.evaluating import (
     CaseSource,
     OpenMethods,

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mumap_node.imaging import correction
 from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.correction import Measurement
 from mumap_node.imaging.findings import Verdict
 from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
 from mumap_node.imaging.regions import Mask
 from mumap_node.imaging.volume import Volume
-from mumap_node.training.evaluation import correction, metrics
-from mumap_node.training.evaluation.correction import Projections
+from mumap_node.training.evaluation import metrics
 from mumap_node.training.evaluation.methods import MODEL, NO_MAP, Answer, Methods
 from mumap_node.training.evaluation.metrics import Errors
 
@@ -34,7 +35,7 @@ class Case:
         tissues: Where lung and bone are, on the upright grid of the truth; empty where only their
             LACs tell.
         heart: Where the left ventricle lies; None where nobody knows.
-        projections: What the camera measured; None where it is not there.
+        measurement: What the camera measured; None where it is not there.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Case:
     is_core: bool | None = None
     tissues: Mapping[str, Mask] = field(default_factory=dict)
     heart: LeftVentricle | None = None
-    projections: Projections | None = None
+    measurement: Measurement | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,9 +109,9 @@ def study(case: Case, methods: Methods, *, correct: bool) -> Study:
     """
     answers = {name: answer(case.source) for name, answer in methods.items()}
     place = case.heart
-    if not correct or place is None or case.projections is None or not _is_mapped(case, place):
+    if not correct or place is None or case.measurement is None or not _is_mapped(case, place):
         return Study(case, answers, None, {})
-    seen = correction.around_heart(case.projections, place)
+    seen = correction.around_heart(case.measurement, place)
     if seen is None:
         return Study(case, answers, None, {})
 
@@ -129,7 +130,7 @@ def measure(studied: Study) -> CaseResult:
     }
     if studied.true_heart is not None:
         for name, heart in studied.hearts.items():
-            of_heart = correction.heart_errors(heart, studied.true_heart)
+            of_heart = metrics.heart_errors(heart, studied.true_heart)
             errors[name] = {**errors.get(name, {}), **of_heart}
     return CaseResult(
         name=case.name,
@@ -157,5 +158,5 @@ def _map_errors(case: Case, mumap: Volume) -> Errors:
     errors = metrics.map_errors(mumap, case.truth, case.tissues)
     if case.heart is None:
         return errors
-    angles = case.projections.orbit.angles_deg if case.projections else USUAL_ANGLES_DEG
+    angles = case.measurement.orbit.angles_deg if case.measurement else USUAL_ANGLES_DEG
     return {**errors, **metrics.path_errors(mumap, case.truth, case.heart.centre_mm, angles)}

@@ -3,13 +3,14 @@ import pytest
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging import resampling
+from mumap_node.imaging.heart import VALVE_PLANE_MM
 from mumap_node.training.evaluation import cases
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.studies import measure, study
 from mumap_node.training.simulation.anatomy import Tissue
 from mumap_node.training.simulation.camera import Camera
 from mumap_node.training.simulation.cohort import Cohort
-from patients import HEART, SPACING_MM, labels, projections, scaled_models, torso, write_cohort
+from patients import HEART, SPACING_MM, labels, measurement, scaled_models, torso, write_cohort
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +42,13 @@ def test_a_simulated_patient_is_read_with_all_that_is_known(cohort):
 
 
 def test_projections_come_with_their_scatter(cohort):
-    found = cases.of_cohort(cohort)[0].load().projections
+    found = cases.of_cohort(cohort)[0].load().measurement
 
     (facts, *_) = [case.facts() for case in Cohort.open(cohort)]
-    ratio = found.photopeak.sum(axis=(1, 2)) / projections(0).photopeak.sum(axis=(1, 2))
+    ratio = found.photopeak.sum(axis=(1, 2)) / measurement(0).photopeak.sum(axis=(1, 2))
     assert ratio == pytest.approx(1 / Camera(**facts["camera"]).decay, rel=1e-5)
     assert ratio[-1] > 1.005  # what decayed on the way to the last view is given back
-    assert found.orbit.angles_deg == pytest.approx(projections(0).orbit.angles_deg)
+    assert found.orbit.angles_deg == pytest.approx(measurement(0).orbit.angles_deg)
     assert (found.bin_mm, found.slice_mm) == (SPACING_MM, SPACING_MM)
     level = 0.1 / 6 * 28 / 2  # lower window of 6 keV below a photopeak of 28 keV
     assert found.scatter.sum() == pytest.approx(level * found.photopeak.sum(), rel=0.2)
@@ -59,7 +60,7 @@ def test_the_base_is_where_the_valve_plane_is_on_the_average(cohort):
     apex = np.array(HEART.centre_mm) + HEART.length_mm / 2 * np.array(HEART.axis)
     now = np.array(found.centre_mm) + found.length_mm / 2 * np.array(found.axis)
     assert now == pytest.approx(apex)
-    assert found.length_mm == HEART.length_mm - cases.VALVE_PLANE_MM
+    assert found.length_mm == HEART.length_mm - VALVE_PLANE_MM
 
 
 def test_a_patient_from_files_can_be_evaluated(cohort):
@@ -84,7 +85,7 @@ def test_pairs_of_a_site_have_no_strata(cohort):
 
     assert len(sources) == 2
     assert rejected == []
-    assert (found.is_core, found.heart, found.projections) == (None, None, None)
+    assert (found.is_core, found.heart, found.measurement) == (None, None, None)
     assert found.groups == {"matrix": "40"}
 
 

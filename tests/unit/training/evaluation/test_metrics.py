@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mumap_node.imaging.polar import PolarMap
 from mumap_node.imaging.resampling import UPRIGHT
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 from mumap_node.training.evaluation import metrics
@@ -171,3 +172,39 @@ def test_every_figure_of_a_map_is_explained():
 
     assert set(found) <= set(METRICS)
     assert found["acf_mean_percent"] == found["acf_95th_percent"] == 0
+
+
+POLAR = PolarMap(np.random.default_rng(3).uniform(50, 100, (24, 72)))
+
+
+def test_the_same_heart_has_no_errors():
+    found = metrics.heart_errors(POLAR, POLAR)
+
+    assert set(found) <= set(METRICS)
+    assert set(found.values()) == {0.0}
+
+
+def test_a_heart_that_is_a_tenth_brighter_errs_only_in_absolute_figures():
+    found = metrics.heart_errors(PolarMap(1.1 * POLAR.values), POLAR)
+
+    assert found["lv_bias_percent"] == pytest.approx(10)
+    assert found["segment_ape_percent"] == pytest.approx(10)
+    for name in ("mean_normalised", "max_normalised", "worst"):
+        assert found[f"segment_{name}_percent"] == pytest.approx(0, abs=1e-9)
+    assert found["polar_distance"] == pytest.approx(0, abs=1e-9)
+
+
+def test_one_segment_that_is_off_by_hand():
+    """The apex at 117 beside 16 segments at 100: the mean is 101."""
+    uniform = PolarMap(np.full((24, 72), 100.0))
+    hot = uniform.values.copy()
+    hot[:6] = 117.0
+    found = metrics.heart_errors(PolarMap(hot), uniform)
+
+    assert found["segment_ape_percent"] == pytest.approx(17 / 17)
+    off = 16 * (1 - 100 / 101) + (117 / 101 - 1)
+    assert found["segment_mean_normalised_percent"] == pytest.approx(100 * off / 17)
+    assert found["segment_max_normalised_percent"] == pytest.approx(16 * (100 - 100 / 1.17) / 17)
+    assert found["segment_worst_percent"] == pytest.approx(100 * (117 / 101 - 1))
+    assert found["polar_distance"] == pytest.approx(0.75 * (100 - 100 / 1.17))
+    assert found["lv_bias_percent"] == pytest.approx(0.25 * 17)

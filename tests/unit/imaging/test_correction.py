@@ -3,57 +3,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
-from mumap_node.training.evaluation.correction import (
-    around_heart,
-    estimate_scatter,
-    heart_errors,
-    reconstruct,
-)
-from mumap_node.training.evaluation.definitions import METRICS
-from patients import HEART, case, projections, torso
-
-RNG = np.random.default_rng(3)
-POLAR = PolarMap(RNG.uniform(50, 100, (24, 72)))
-
-
-def test_the_same_map_has_no_errors():
-    found = heart_errors(POLAR, POLAR)
-
-    assert set(found) <= set(METRICS)
-    assert set(found.values()) == {0.0}
-
-
-def test_a_heart_that_is_a_tenth_brighter_errs_only_in_absolute_figures():
-    found = heart_errors(PolarMap(1.1 * POLAR.values), POLAR)
-
-    assert found["lv_bias_percent"] == pytest.approx(10)
-    assert found["segment_ape_percent"] == pytest.approx(10)
-    for name in ("mean_normalised", "max_normalised", "worst"):
-        assert found[f"segment_{name}_percent"] == pytest.approx(0, abs=1e-9)
-    assert found["polar_distance"] == pytest.approx(0, abs=1e-9)
-
-
-def test_one_segment_that_is_off_by_hand():
-    """The apex at 117 beside 16 segments at 100: the mean is 101."""
-    uniform = PolarMap(np.full((24, 72), 100.0))
-    hot = uniform.values.copy()
-    hot[:6] = 117.0
-    found = heart_errors(PolarMap(hot), uniform)
-
-    assert found["segment_ape_percent"] == pytest.approx(17 / 17)
-    off = 16 * (1 - 100 / 101) + (117 / 101 - 1)
-    assert found["segment_mean_normalised_percent"] == pytest.approx(100 * off / 17)
-    assert found["segment_max_normalised_percent"] == pytest.approx(16 * (100 - 100 / 1.17) / 17)
-    assert found["segment_worst_percent"] == pytest.approx(100 * (117 / 101 - 1))
-    assert found["polar_distance"] == pytest.approx(0.75 * (100 - 100 / 1.17))
-    assert found["lv_bias_percent"] == pytest.approx(0.25 * 17)
+from mumap_node.imaging.correction import around_heart, estimate_scatter, reconstruct
+from mumap_node.imaging.polar import LeftVentricle, polar_map
+from mumap_node.imaging.projections import ScatterWindow
+from mumap_node.imaging.volume import Geometry, Quantity, Volume
+from mumap_node.training.evaluation.metrics import heart_errors
+from patients import HEART, case, measurement, torso
 
 
 @pytest.fixture(scope="module")
 def corrected():
     """The torso's heart with its true map, with one 1.1 times as dense, and without any."""
-    slab, grid = around_heart(projections(), HEART)
+    slab, grid = around_heart(measurement(), HEART)
     truth = torso().lac
     denser = truth.with_voxels(truth.voxels * np.float32(1.1))
     return [polar_map(reconstruct(slab, grid, lac), HEART) for lac in (truth, denser, None)]
@@ -68,8 +29,8 @@ def test_a_denser_map_makes_the_heart_brighter(corrected):
 
 
 def test_the_slab_holds_the_heart_and_what_blurs_into_it():
-    slab, grid = around_heart(projections(), HEART)
-    whole = projections()
+    slab, grid = around_heart(measurement(), HEART)
+    whole = measurement()
 
     lowest, highest = HEART.axial_range_mm
     z_mm = grid.to_patient(np.array([(0, 0, 0), grid.shape]) - [(0, 0, 0), (1, 1, 1)])[:, 2]
@@ -81,9 +42,9 @@ def test_the_slab_holds_the_heart_and_what_blurs_into_it():
 
 
 def test_the_slab_gives_the_heart_of_the_whole():
-    slab, grid = around_heart(projections(), HEART)
+    slab, grid = around_heart(measurement(), HEART)
     tall = replace(HEART, length_mm=HEART.length_mm + 150)  # a slab of everything
-    whole, whole_grid = around_heart(projections(), tall)
+    whole, whole_grid = around_heart(measurement(), tall)
     found, expected = (
         polar_map(reconstruct(part, on, torso().lac), HEART)
         for part, on in ((slab, grid), (whole, whole_grid))
@@ -96,7 +57,7 @@ def test_the_slab_gives_the_heart_of_the_whole():
 
 
 def test_fine_projections_are_added_up():
-    fine = replace(projections(), bin_mm=3.3, slice_mm=3.3)
+    fine = replace(measurement(), bin_mm=3.3, slice_mm=3.3)
     small = replace(HEART, length_mm=40.0, radius_mm=15.0, centre_mm=(0.0, 0.0, 0.0))
     slab, grid = around_heart(fine, small)
 
@@ -108,7 +69,7 @@ def test_fine_projections_are_added_up():
 
 
 def test_scatter_is_added_up_and_cut_like_the_photopeak():
-    fine = replace(projections(), bin_mm=3.3, slice_mm=3.3, scatter=0.1 * projections().photopeak)
+    fine = replace(measurement(), bin_mm=3.3, slice_mm=3.3, scatter=0.1 * measurement().photopeak)
     slab, _ = around_heart(fine, replace(HEART, length_mm=40.0, radius_mm=15.0))
 
     np.testing.assert_allclose(slab.scatter, 0.1 * slab.photopeak, rtol=1e-5)
@@ -118,20 +79,51 @@ def test_a_heart_the_camera_did_not_see_is_not_reconstructed():
     x, y, _ = HEART.centre_mm
     above = LeftVentricle((x, y, 190.0), HEART.axis, HEART.length_mm, HEART.radius_mm)
 
-    assert around_heart(projections(), above) is None
-    empty = replace(projections(), photopeak=np.zeros_like(projections().photopeak))
+    assert around_heart(measurement(), above) is None
+    empty = replace(measurement(), photopeak=np.zeros_like(measurement().photopeak))
     assert around_heart(empty, HEART) is None
     assert case().heart.axial_range_mm[1] < 60
 
 
 def test_scatter_by_hand():
     """Windows of 4 keV beside one of 20 keV: half the width times the sum of both per keV."""
-    counts = {name: np.full((2, 9, 9), level, np.float32)
-              for name, level in (("photopeak", 100), ("lower", 8), ("upper", 2))}  # fmt: skip
-    widths = {"photopeak": 20.0, "lower": 4.0, "upper": 4.0}
+    lower, upper = (
+        ScatterWindow(np.full((2, 9, 9), level, np.float32), limits_kev)
+        for level, limits_kev in ((8, (126.5, 130.5)), (2, (150.5, 154.5)))
+    )
 
-    assert estimate_scatter(counts, widths, (4.0, 4.0)) == pytest.approx(25)
-    del counts["upper"]
-    assert estimate_scatter(counts, widths, (4.0, 4.0)) == pytest.approx(20)
-    del counts["lower"]
-    assert estimate_scatter(counts, widths, (4.0, 4.0)) is None
+    def estimate(*windows):
+        return estimate_scatter(windows, (130.5, 150.5), (4.0, 4.0))
+
+    assert estimate(lower, upper) == pytest.approx(25)
+    assert estimate(lower) == pytest.approx(20)
+    assert estimate(upper) is None
+    assert estimate() is None
+
+
+def test_the_place_of_the_camera_is_the_place_of_the_heart():
+    """Camera, map and ventricle moved together give the same heart."""
+    by_mm = np.array((30.0, -20.0, 400.0))
+    there = replace(HEART, centre_mm=tuple(HEART.centre_mm + by_mm))
+    moved = torso().lac.geometry.affine.copy()
+    moved[:3, 3] += by_mm
+    lac = Volume(
+        torso().lac.voxels, Geometry(torso().lac.geometry.shape, moved), Quantity.LAC_PER_CM
+    )
+    here, found = (
+        polar_map(reconstruct(*around_heart(taken, heart), of), heart)
+        for taken, heart, of in (
+            (measurement(), HEART, torso().lac),
+            (replace(measurement(), middle_mm=tuple(by_mm)), there, lac),
+        )
+    )
+
+    np.testing.assert_allclose(found.values, here.values, rtol=1e-3)
+
+
+def test_fewer_views_than_subsets_are_enough():
+    few = measurement(views=5)
+
+    slab, grid = around_heart(few, HEART)
+
+    assert reconstruct(slab, grid, None).voxels.max() > 0
