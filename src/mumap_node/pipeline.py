@@ -6,10 +6,11 @@ from functools import partial
 
 from pydicom import Dataset
 
+from mumap_node.dicom.marks import REPORT
 from mumap_node.dicom.projections.checks import check_statements
 from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.dicom.reading import read_reconstruction
-from mumap_node.dicom.secondary_capture import PROFILE, write_report
+from mumap_node.dicom.secondary_capture import write_report
 from mumap_node.dicom.selection import are_projections, select_source
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
@@ -143,7 +144,7 @@ def make_attenuation_map(
     measured = source.projections
     if request.report and measured and worst(findings) is not Verdict.FAIL:
         picture = _draw(nac, measured, mumap, findings, model.card, provenance)
-        objects[PROFILE] = write_report(
+        objects[REPORT] = write_report(
             picture, dataset, model.card, findings, provenance, energy_kev
         )
     return AttenuationMap(whole, findings, objects)

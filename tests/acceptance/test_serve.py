@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from pydicom.uid import NuclearMedicineImageStorage, SecondaryCaptureImageStorage
 
 from builders import nac_file, torso_counts
 from commands import (
@@ -26,6 +27,9 @@ from mumap_node.dicom.files import to_bytes
 from peers import RecordingScp, store
 from torso_tomos import torso_tomo
 from waiting import wait_until
+
+WITH_REPORTS = SETTINGS.replace("assume_nac = true", "assume_parallel_holes = true\nreport = true")
+"""Projections are answered, reconstructions not."""
 
 COMPONENTS = ("receiver", "worker", "deliverer", "web")
 
@@ -112,25 +116,50 @@ def test_an_image_goes_in_and_its_map_comes_out_and_sigterm_drains(node, image):
         assert node.running.events("process.stopped", component), f"{component} did not drain"
 
 
-def test_projections_go_in_and_a_map_on_their_grid_comes_out(tmp_path):
-    acquired = tmp_path / "acquired.dcm"
-    acquired.write_bytes(to_bytes(torso_tomo()))
-    word = SETTINGS.replace("assume_nac = true", "assume_parallel_holes = true")
-    with RecordingScp() as archive:
-        settings = write_settings(tmp_path, archive.port, word)
+@pytest.fixture
+def acquired(tmp_path: Path) -> Path:
+    path = tmp_path / "acquired.dcm"
+    path.write_bytes(to_bytes(torso_tomo(seen=20)))
+    return path
+
+
+def test_projections_go_in_and_a_map_on_their_grid_and_a_report_come_out(tmp_path, acquired):
+    with RecordingScp(
+        sop_classes=(NuclearMedicineImageStorage, SecondaryCaptureImageStorage)
+    ) as pacs:
+        settings = write_settings(tmp_path, pacs.port, WITH_REPORTS)
         with running("serve", "-c", settings, log=tmp_path / "log") as serving:
-            node = Node(serving, settings, archive)
+            node = Node(serving, settings, pacs)
             node.wait_until_ready()
             assert store(node.dicom_port(), acquired, called="MUMAP").returncode == 0
-            (received,) = wait_until(lambda: archive.received, PATIENCE_SECONDS)
+            mumap, report = wait_until(
+                lambda: len(pacs.received) == 2 and pacs.received, PATIENCE_SECONDS
+            )
+            assert node.running.wait_for("job.finished", "deliverer")["state"] == "done"
 
-    source, mumap = torso_tomo(), received.dataset()
-    assert (mumap.NumberOfFrames, mumap.Rows, mumap.Columns) == (
-        source.Rows,
-        source.Columns,
-        source.Columns,
-    )
-    assert mumap.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+    source, mumap, report = torso_tomo(seen=20), mumap.dataset(), report.dataset()
+    assert (mumap.NumberOfFrames, mumap.Rows, mumap.Columns) == (source.Rows, 48, 48)
+    assert report.SOPClassUID == SecondaryCaptureImageStorage
+    for answer in (mumap, report):
+        assert "SYNTHETIC" in answer.ImageType
+        (reference,) = answer.SourceImageSequence
+        assert reference.ReferencedSOPInstanceUID == source.SOPInstanceUID
+
+
+def test_a_destination_that_takes_no_report_has_its_map_and_a_person_is_told(tmp_path, acquired):
+    with RecordingScp() as pacs:
+        settings = write_settings(tmp_path, pacs.port, WITH_REPORTS)
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            node = Node(serving, settings, pacs)
+            node.wait_until_ready()
+            assert store(node.dicom_port(), acquired, called="MUMAP").returncode == 0
+            refused = node.running.wait_for("delivery.refused", "deliverer")
+            (job,) = node.jobs()
+
+    assert refused["reason"] == "report-refused"
+    assert job["state"] == "quarantined"
+    (mumap,) = pacs.received
+    assert "SYNTHETIC" in mumap.dataset().ImageType
 
 
 def test_every_process_that_is_killed_is_started_again(node, image):

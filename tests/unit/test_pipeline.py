@@ -266,7 +266,7 @@ def test_where_no_detector_saw_anything_there_is_no_map():
 def test_what_was_assumed_of_projections_is_said():
     checks = [finding.check for finding in answered(torso_tomo()).findings]
 
-    assert checks[:3] == ["collimator-statement", "frame-direction", "table-height"]
+    assert checks[:3] == ["parallel-holes", "frame-direction", "table-height"]
     assert "attenuation-statement" not in checks
 
 

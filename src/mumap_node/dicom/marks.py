@@ -6,3 +6,6 @@ SYNTHETIC = "SYNTHETIC"
 NODE_MODEL_NAME = "mumap-node"
 """Manufacturer's Model Name of this node, in the General Equipment module and as Processing
 Equipment."""
+
+REPORT = "report"
+"""Names a report among the encodings of a map, so that its UIDs are its own."""

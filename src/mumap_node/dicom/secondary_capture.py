@@ -8,6 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from mumap_node.dicom import describing
+from mumap_node.dicom.marks import REPORT
 from mumap_node.dicom.modules import capture, image, series
 from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
@@ -15,9 +16,6 @@ from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
-
-PROFILE = "report"
-"""Named like the profiles of maps, so that a report of the same answer has UIDs of its own."""
 
 
 @quiet()
@@ -48,14 +46,14 @@ def write_report(
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or picture.size % 2:
         raise ValueError(f"expected an even picture of 8 bit RGB, found shape {picture.shape}")
     made_at = series.local_time(source, provenance.made_at)
-    instance_uid, series_uid = derived_uids(source, card, provenance, PROFILE)
+    instance_uid, series_uid = derived_uids(source, card, provenance, REPORT)
     derivation = describing.derivation_of_report(card, emission_energy_kev)
     dataset = Dataset()
     for module in (
         patient_and_study(source),
         # no modality of nuclear medicine: it is no image to be processed as one
         series.general_series(source, series_uid, made_at, "OT", describing.REPORT),
-        series.equipment(source, card, provenance, PROFILE, made_at),
+        series.equipment(source, card, provenance, REPORT, made_at),
         capture.sc_equipment(),
         image.general_image(source, derivation, findings, made_at, keeps_place=False),
         capture.sc_image(),

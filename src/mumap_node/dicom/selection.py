@@ -19,10 +19,10 @@ ASSUMED_UNCORRECTED = Finding(
 )
 
 ASSUMED_PARALLEL_HOLES = Finding(
-    check="collimator-statement",
+    check="parallel-holes",
     verdict=Verdict.WARN,
-    found="projections taken as of parallel holes on the site's word",
-    limit="a header that can prove it",
+    found="taken for granted on the site's word",
+    limit="no header can prove it",
 )
 
 PROJECTIONS = ("TOMO", "GATED TOMO")

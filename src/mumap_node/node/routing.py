@@ -121,6 +121,7 @@ class Route:
         relax: Card limits lowered from fail to warn.
         model: Model name or identity; empty for the default model.
         destinations: Names in the settings, or "sender".
+        report: Whether a report follows every map of projections.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Route:
     relax: frozenset[Relaxable] = frozenset()
     model: str = ""
     destinations: tuple[str, ...] = ()
+    report: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def routes(settings: Settings) -> tuple[Route, ...]:
             relax=frozenset(table.relax),
             model=table.model,
             destinations=table.destinations,
+            report=table.report,
         )
         for table in settings.routes
     )

@@ -197,5 +197,5 @@ def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Requ
         or (route is not None and route.assume_parallel_holes),
         relax=wish.relax | (route.relax if route else frozenset()),
         profiles=profiles,
-        report=wish.report,
+        report=wish.report or (route is not None and route.report),
     )

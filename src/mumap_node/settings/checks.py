@@ -139,7 +139,7 @@ def _route_action(row: Row) -> Iterator[Problem]:
         if not route.get("destinations"):
             yield Problem((*location, "destinations"), "expected at least one destination")
         return
-    for key in ("assume_nac", "assume_parallel_holes", "relax", "model", "destinations"):
+    for key in ("assume_nac", "assume_parallel_holes", "relax", "model", "destinations", "report"):
         if route.get(key):
             yield Problem((*location, key), 'expected nothing beside action = "ignore"')
 

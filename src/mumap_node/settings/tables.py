@@ -189,6 +189,9 @@ class Route(Table):
     destinations: Tuple[str] = ()
     """Names of destinations; "sender" for the peer's reply_to."""
 
+    report: Flag = False
+    """Whether a report for people (Secondary Capture) follows every map of projections."""
+
 
 class Settings(Table):
     """Everything an administrator decides."""

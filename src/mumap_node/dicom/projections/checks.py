@@ -19,13 +19,13 @@ def check_statements(projections: Projections) -> tuple[Finding, ...]:
 def _direction(projections: Projections) -> Finding:
     """Head up is custom; cameras that write feet-first patients otherwise would mirror them."""
     is_open = projections.is_feet_first and not projections.direction_is_stated
-    entry = "feet first" if projections.is_feet_first else "head first, or not said"
-    stated = "direction stated" if projections.direction_is_stated else "direction by custom"
+    entry = "feet first" if projections.is_feet_first else "not feet first"
+    stated = "stated" if projections.direction_is_stated else "by custom"
     return Finding(
         "frame-direction",
         verdict(fail=False, warn=is_open),
         f"{entry}, {stated}",
-        "a stated direction where feet entered first",
+        "stated where feet first",
     )
 
 
@@ -34,6 +34,6 @@ def _height(projections: Projections) -> Finding:
     return Finding(
         "table-height",
         Verdict.PASS if is_stated else Verdict.WARN,
-        "z of the slices stated" if is_stated else "z of the slices not stated, middle taken as 0",
-        "a stated position",
+        "stated" if is_stated else "not stated, middle at 0",
+        "stated",
     )

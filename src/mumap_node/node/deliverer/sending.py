@@ -1,4 +1,4 @@
-"""Sending: what one attempt at one delivery does."""
+"""Sending: what one attempt at one delivery does: the map, and after it the report, if any."""
 
 import hashlib
 import time
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from mumap_node.dicom.marks import REPORT
 from mumap_node.node.deliverer.scu import Patience, send
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import wait_before_attempt
@@ -21,7 +22,7 @@ from mumap_node.node.jobs.dossier import (
 )
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
-from mumap_node.node.spool.records import DeliveryState
+from mumap_node.node.spool.records import DeliveryState, MapFile
 
 log = structlog.get_logger()
 
@@ -106,13 +107,21 @@ class Sending:
                 reason="destination-unknown",
                 sentence=f"expected destination {name!r} in the settings, found none",
             )
-        path = self._map_file(dossier, name)
-        if path is None:
+        paths = [self._stored(dossier, file) for file in _files(dossier, name)]
+        if not paths or None in paths:
             return Answer(
                 DeliveryState.REFUSED,
                 reason="map-damaged",
-                sentence="expected the map as it was made, found it changed or gone",
+                sentence="expected map and report as they were made, found one changed or gone",
             )
+        mumap, *reports = filter(None, paths)
+        answer = self._store(mumap, destination)
+        for report in reports:
+            if answer.state is DeliveryState.ACCEPTED:
+                answer = _of_report(self._store(report, destination))
+        return answer
+
+    def _store(self, path: Path, destination: Destination) -> Answer:
         return send(
             path,
             destination,
@@ -121,12 +130,25 @@ class Sending:
             patience=self._options.patience,
         )
 
-    def _map_file(self, dossier: Dossier, name: str) -> Path | None:
-        """The stored map for a destination; None where it is not what was made."""
-        if dossier.result is None:
-            return None
-        file = dossier.result.files[dossier.job.profiles[name]]
+    def _stored(self, dossier: Dossier, file: MapFile) -> Path | None:
+        """A stored object; None where it is not what was made."""
         path = self._spool.job_folder(dossier.job.job_id) / file.name
         if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
             return None
         return path
+
+
+def _files(dossier: Dossier, name: str) -> Sequence[MapFile]:
+    """What goes to a destination: its encoding of the map, then the report, if there is one."""
+    if dossier.result is None:
+        return []
+    files = dossier.result.files
+    return [files[dossier.job.profiles[name]], *(files[key] for key in files if key == REPORT)]
+
+
+def _of_report(answer: Answer) -> Answer:
+    """What became of a report, after its map was accepted."""
+    if answer.state is not DeliveryState.REFUSED:
+        return answer
+    sentence = f"the map was accepted, its report was not: {answer.sentence}"
+    return replace(answer, reason="report-refused", sentence=sentence)

@@ -82,6 +82,7 @@ class Job:
         profiles: Output profile by destination name.
         created_at: UTC.
         assume_parallel_holes: As in the route; jobs of older versions have none.
+        report: As in the route; jobs of older versions have none.
     """
 
     job_id: str
@@ -95,6 +96,7 @@ class Job:
     profiles: dict[str, str]
     created_at: datetime
     assume_parallel_holes: bool = False
+    report: bool = False
 
 
 class Outcome(StrEnum):

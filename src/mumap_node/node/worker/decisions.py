@@ -242,6 +242,7 @@ def _job(
         route.assume_parallel_holes,
         relax,
         profiles,
+        route.report,
         arrival.run,
     ]
     return Job(
@@ -256,4 +257,5 @@ def _job(
         profiles=profiles,
         created_at=now,
         assume_parallel_holes=route.assume_parallel_holes,
+        report=route.report,
     )

@@ -243,7 +243,9 @@ def settings_text(request: Request) -> str:
 
 def _request(job: Job) -> Request:
     profiles = tuple(dict.fromkeys(job.profiles.values()))
-    return Request(job.assume_nac, job.assume_parallel_holes, frozenset(job.relax), profiles)
+    return Request(
+        job.assume_nac, job.assume_parallel_holes, frozenset(job.relax), profiles, job.report
+    )
 
 
 def _sentence(failed: Sequence[Finding]) -> str:
