@@ -1,9 +1,9 @@
 """How long a map takes: from the answer to a C-STORE to the map at its destination, in its parts.
 
-Runs `mumap-node serve` as installed, with the baseline model and a destination on this machine, and
-sends one reconstruction after the other. Needs dcmtk::
+Runs `mumap-node serve` as installed, with a destination on this machine, and sends one object after
+the other: a toy reconstruction to the baseline model, or copies of a file. Needs dcmtk::
 
-    python benchmarks/turnaround.py [--objects 10]
+    python benchmarks/turnaround.py [--objects 10] [--source FILE --model NAME]
 """
 
 import argparse
@@ -20,7 +20,8 @@ from receive import machine
 
 import peers
 from builders import nac_file, torso_counts
-from commands import Running, running, write_settings
+from commands import SETTINGS, Running, running, write_settings
+from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.node.spool.files import Spool, read_record
 from mumap_node.node.spool.records import Result
 from waiting import wait_until
@@ -34,7 +35,13 @@ PARTS = ("admission", "start", "read", "infer", "rest of the line", "store", "de
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--objects", type=int, default=10)
-    count: int = arguments.parse_args().objects
+    arguments.add_argument("--source", type=Path)
+    arguments.add_argument("--model", default="uniform-body")
+    parsed = arguments.parse_args()
+    count: int = parsed.objects
+    of = parsed.source.read_bytes() if parsed.source else nac_file(voxels=torso_counts(SHAPE) + 2)
+    text = SETTINGS.replace("uniform-body-1.0", parsed.model)
+    text = text.replace("assume_nac = true", "assume_nac = true\nassume_parallel_holes = true")
     arrivals: list[datetime] = []
 
     def answer(_: peers.Received) -> int:
@@ -45,21 +52,23 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=Path.cwd()) as name,  # a real disk, not a tmpfs
         peers.RecordingScp(answer=answer) as archive,
         running(
-            "serve", "-c", write_settings(Path(name), archive.port), log=Path(name, "log")
+            "serve", "-c", write_settings(Path(name), archive.port, text), log=Path(name, "log")
         ) as node,
     ):
         node.wait_for("executor.started", "deliverer")
-        measured = [measure(node, Path(name), number, arrivals) for number in range(count + 1)]
+        measured = [measure(node, of, Path(name), number, arrivals) for number in range(count + 1)]
         node.stop()
     print_table(measured[1:])  # the first waits for everything to warm up
 
 
 def measure(
-    node: Running, folder: Path, number: int, arrivals: Sequence[datetime]
+    node: Running, of: bytes, folder: Path, number: int, arrivals: Sequence[datetime]
 ) -> dict[str, float]:
     """Seconds by part of one object, and their total."""
     file = folder / f"{number}.dcm"
-    file.write_bytes(nac_file(voxels=torso_counts(SHAPE) + 2, SOPInstanceUID=f"2.25.{number + 1}"))
+    dataset = read_dataset(of)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"2.25.{number + 1}"
+    file.write_bytes(to_bytes(dataset))
     sent = peers.store(int(node.wait_for("receiver.started")["port"]), file, called="MUMAP")
     if peers.answers(sent) != ["Success"]:
         raise SystemExit("the object was not received")

@@ -11,7 +11,7 @@ INTRINSIC_FWHM_MM = 3.8
 HIGH_RESOLUTION = Resolution(INTRINSIC_FWHM_MM, hole_diameter_mm=1.5, hole_length_mm=34.2)
 GENERAL_PURPOSE = Resolution(INTRINSIC_FWHM_MM, hole_diameter_mm=1.45, hole_length_mm=23.3)
 """Typical holes, less what lead lets through at 140 keV. What vendors build under one name differs
-by less than 6 % in FWHM between 10 and 25 cm. Source: collimator data base of SIMIND."""
+by up to some 6 % in FWHM between 10 and 25 cm. Source: collimator data base of SIMIND."""
 
 RESOLUTIONS = MappingProxyType(
     {"LEHR": HIGH_RESOLUTION, "LEGP": GENERAL_PURPOSE, "LEAP": GENERAL_PURPOSE}
