@@ -13,16 +13,18 @@ EMPTY_BELOW, EMPTY_ABOVE = 2, 1
 
 
 def torso_tomo(seen: int = 13, size: int = 48, edge_mm: float = 9.0) -> Dataset:
-    """Projections of a body, on a matrix longer than the detector.
+    """Projections of a body of water, on a matrix longer than the detector.
 
     Args:
         seen: Slices that lay before a detector.
         size: Columns.
         edge_mm: Of a pixel.
     """
-    orbit, shape = orbit_of(), (seen, size, size)
-    projector = Projector(shape, (edge_mm,) * 3, orbit, bins=size, bin_mm=edge_mm)
-    counts = np.rint(projector.forward(torso_counts(shape).astype(np.float32)) / 100)
+    orbit, shape = orbit_of(views=32), (seen, size, size)
+    activity = torso_counts(shape).astype(np.float32)
+    water = np.where(activity > 0, np.float32(0.154), np.float32(0))
+    projector = Projector(shape, (edge_mm,) * 3, orbit, bins=size, bin_mm=edge_mm, lac_per_cm=water)
+    counts = np.rint(projector.forward(activity) / 20)
     ideal = acquired(
         orbit,
         windows_kev={"photopeak": (126.45, 154.55)},

@@ -17,7 +17,9 @@ from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
 from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.change import find_change
+from mumap_node.imaging.correction import scatter_of
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
+from mumap_node.imaging.measurement import check_measurement, measure
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.nac import reconstruct
 from mumap_node.imaging.projections import Projections
@@ -135,13 +137,16 @@ def make_attenuation_map(
     energy_kev = nac.acquisition.emission_energy_kev
     mumap = postprocess.to_energy(mumap, model.card, energy_kev)
     whole = postprocess.on_whole_grid(mumap, source.grid)
+    measured = source.projections
+    if measured and model.card.measurement and worst(findings) is not Verdict.FAIL:
+        fit = measure(measured, whole, scatter_of(measured))
+        findings = (*findings, *check_measurement(fit, model.card.measurement))
     objects = {
         profile: write_attenuation_map(
             whole, dataset, model.card, findings, provenance, energy_kev, profile=profile
         )
         for profile in request.profiles
     }
-    measured = source.projections
     if request.report and measured and worst(findings) is not Verdict.FAIL:
         picture = _draw(nac, measured, mumap, findings, model.card, provenance)
         objects[REPORT] = write_report(

@@ -23,7 +23,7 @@ from mumap_node.dicom.files import to_bytes
 from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable, Verdict
-from mumap_node.imaging.model_card import ModelCard, NacReconstruction, WarnFail
+from mumap_node.imaging.model_card import FitLimits, ModelCard, NacReconstruction, WarnFail
 from mumap_node.imaging.volume import Quantity, Voxels
 from mumap_node.pipeline import AttenuationMap, Model, Predict, Request, make_attenuation_map
 from torso_tomos import torso_tomo
@@ -310,3 +310,32 @@ def test_a_map_that_may_not_be_sent_gets_no_report():
 
 def test_a_reconstruction_gets_no_report():
     assert set(made(request=replace(SITES_WORD, report=True)).objects) == {"standard"}
+
+
+def test_a_map_that_its_projections_contradict_is_not_sent():
+    def water(voxels: Voxels) -> Voxels:
+        return np.where(torso_counts(voxels.shape) > 0, np.float32(0.154), np.float32(0))
+
+    def in_another_unit(voxels: Voxels) -> Voxels:
+        return 10 * water(voxels)
+
+    limits = FitLimits(
+        to_head_mm=(-99, 99),
+        to_back_mm=(-99, 99),
+        to_left_mm=(-99, 99),
+        scale=(0, 9),
+        distance_mm=WarnFail(warn=99),
+        spared=WarnFail(warn=9999),
+        over_air=WarnFail(warn=0, fail=0),
+        over_mirrored=WarnFail(warn=-9999),
+        over_filled=WarnFail(warn=-9999),
+    )
+
+    wrong, right = (
+        answered(torso_tomo(), predict=predict, measurement=limits)
+        for predict in (in_another_unit, water)
+    )
+
+    assert [found.check for found in wrong.findings if found.verdict is Verdict.FAIL] == ["fit-air"]
+    assert right.may_be_sent
+    assert "fit-air" in [finding.check for finding in right.findings]

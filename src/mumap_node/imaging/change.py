@@ -6,8 +6,8 @@ from mumap_node.imaging.collimators import resolution_of
 from mumap_node.imaging.correction import (
     Measurement,
     around_heart,
-    estimate_scatter,
     reconstruct,
+    scatter_of,
 )
 from mumap_node.imaging.heart import find_left_ventricle, for_polar_map
 from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
@@ -74,14 +74,12 @@ def find_change(projections: Projections, nac: Volume, lac: Volume) -> Change | 
 
 
 def _measurement(projections: Projections) -> Measurement:
-    acquisition, spacing_mm = projections.acquisition, (projections.slice_mm, projections.bin_mm)
-    window_kev = acquisition.energy_window_kev
     x, y, z = projections.grid.centre_mm.tolist()
     return Measurement(
         photopeak=projections.photopeak,
-        scatter=window_kev and estimate_scatter(projections.scatter, window_kev, spacing_mm),
+        scatter=scatter_of(projections),
         orbit=projections.orbit,
-        resolution=resolution_of(acquisition.collimator_name)
+        resolution=resolution_of(projections.acquisition.collimator_name)
         if projections.radii_are_stated
         else None,
         bin_mm=projections.bin_mm,

@@ -11,7 +11,7 @@ import numpy as np
 
 from mumap_node.imaging import resampling
 from mumap_node.imaging.polar import LeftVentricle
-from mumap_node.imaging.projections import ScatterWindow
+from mumap_node.imaging.projections import Projections, ScatterWindow
 from mumap_node.imaging.reconstruction import Orbit, Projector, Resolution, gaussian, osem
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
 
@@ -54,6 +54,13 @@ class Measurement:
     bin_mm: float
     slice_mm: float
     middle_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+def scatter_of(projections: Projections) -> Voxels | None:
+    """Scattered counts in the photopeak of projections; None where they cannot be estimated."""
+    window_kev = projections.acquisition.energy_window_kev
+    spacing_mm = (projections.slice_mm, projections.bin_mm)
+    return window_kev and estimate_scatter(projections.scatter, window_kev, spacing_mm)
 
 
 def estimate_scatter(

@@ -235,6 +235,26 @@ class Typicality(Table):
     self_deviation_per_cm: WarnFail | None = None
 
 
+class FitLimits(Table):
+    """Limits of what measured projections say of a map, explained in docs/quality.md.
+
+    Attributes:
+        to_head_mm: How far the map would have to move to explain the counts best; 0 need not be
+            the middle of the limits, beyond which it warns. The rest is what ``measurement.Fit``
+            says.
+    """
+
+    to_head_mm: Range
+    to_back_mm: Range
+    to_left_mm: Range
+    scale: Range
+    distance_mm: WarnFail
+    spared: WarnFail
+    over_air: WarnFail
+    over_mirrored: WarnFail
+    over_filled: WarnFail
+
+
 class Golden(Table):
     """One known answer, checked before the model's first use.
 
@@ -270,6 +290,7 @@ class ModelCard(Table):
     limits: Limits
     plausibility: Plausibility
     typicality: Typicality | None = None
+    measurement: FitLimits | None = None
     golden: Golden
 
     @property

@@ -15,7 +15,14 @@ from mumap_node.dicom.selection import ASSUMED_PARALLEL_HOLES, ASSUMED_UNCORRECT
 from mumap_node.imaging import quality
 from mumap_node.imaging.acquisition import Acquisition
 from mumap_node.imaging.findings import Relaxable
-from mumap_node.imaging.model_card import Lungs, Mistake, Typicality, WarnFail
+from mumap_node.imaging.measurement import Fit, check_measurement
+from mumap_node.imaging.model_card import (
+    FitLimits,
+    Lungs,
+    Mistake,
+    Typicality,
+    WarnFail,
+)
 from mumap_node.training.torso import analytic_torso
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "quality.md").read_text()
@@ -31,7 +38,13 @@ def test_every_finding_is_explained():
         resemblance=dict.fromkeys(Mistake, either),
         self_deviation_per_cm=either,
     )
+    ranges = dict.fromkeys(("to_head_mm", "to_back_mm", "to_left_mm", "scale"), (-1.0, 1.0))
+    bounds = ("distance_mm", "spared", "over_air", "over_mirrored", "over_filled")
+    measurement = FitLimits(**ranges, **dict.fromkeys(bounds, either))
     card = phantoms.card(plausibility=limits, typicality=typicality)
+    fit = Fit(
+        (0.0, 0.0, 0.0), 1.0, distance_mm=0, spared=0, over_air=9, over_mirrored=9, over_filled=9
+    )
     torso = analytic_torso((16, 32, 32), 13.2)
     acquisition = Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR")
 
@@ -43,6 +56,7 @@ def test_every_finding_is_explained():
         *quality.check_typicality(torso.emission, populations.knowing_nothing(), card),
         *quality.check_agreement(torso.emission, torso.lac, np.copy, card),
         *quality.assess(torso.lac, torso.emission, card),
+        *check_measurement(fit, measurement),
     )
 
     explained = re.findall(r"^### `(.+)`$", DOCUMENT, re.MULTILINE)
