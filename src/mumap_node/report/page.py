@@ -164,14 +164,17 @@ def _checked(findings: Sequence[Finding]) -> str:
 
 
 def _write_findings(canvas: Canvas, findings: Sequence[Finding], x: int, y: int) -> None:
-    """Every check, gravest first, as many as there is room for."""
+    """Every check, gravest first, as many as there is room for.
+
+    Of equals the last comes first: what is measured of a map tells more than what a header says.
+    """
     canvas.write("Checks", x, y, 19, bold=True)
     y += 30
     for (at, _), name in zip(COLUMNS, ("", "check", "found", "limit"), strict=True):
         canvas.write(name, x + at, y, SMALL, FAINT)
     y += line_height(SMALL) + ROW_GAP
     gravest = list(VERDICT_COLOURS)
-    rows = sorted(findings, key=lambda finding: gravest.index(finding.verdict))
+    rows = sorted(reversed(findings), key=lambda finding: gravest.index(finding.verdict))
     for number, finding in enumerate(rows):
         relaxed = " (relaxed)" if finding.relaxed else ""
         cells = [

@@ -102,6 +102,10 @@ def test_the_verdicts_have_colours_and_the_gravest_comes_first(drawn):
     assert rows["fail"].max() < warned.min() <= warned.max() < rows["pass"].min()
 
 
+def test_of_equal_checks_the_last_comes_first(said):
+    assert said.index("check-2") < said.index("check-0")
+
+
 def test_what_a_route_relaxed_says_so(said):
     assert "(relaxed)" in said
 
