@@ -174,7 +174,7 @@ def _write_findings(canvas: Canvas, findings: Sequence[Finding], x: int, y: int)
         canvas.write(name, x + at, y, SMALL, FAINT)
     y += line_height(SMALL) + ROW_GAP
     gravest = list(VERDICT_COLOURS)
-    rows = sorted(reversed(findings), key=lambda finding: gravest.index(finding.verdict))
+    rows = sorted(findings[::-1], key=lambda finding: gravest.index(finding.verdict))
     for number, finding in enumerate(rows):
         relaxed = " (relaxed)" if finding.relaxed else ""
         cells = [
