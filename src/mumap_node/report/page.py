@@ -173,8 +173,12 @@ def _write_findings(canvas: Canvas, findings: Sequence[Finding], x: int, y: int)
     for (at, _), name in zip(COLUMNS, ("", "check", "found", "limit"), strict=True):
         canvas.write(name, x + at, y, SMALL, FAINT)
     y += line_height(SMALL) + ROW_GAP
-    gravest = list(VERDICT_COLOURS)
-    rows = sorted(findings[::-1], key=lambda finding: gravest.index(finding.verdict))
+    rows = [
+        finding
+        for gravest in VERDICT_COLOURS
+        for finding in reversed(findings)
+        if finding.verdict is gravest
+    ]
     for number, finding in enumerate(rows):
         relaxed = " (relaxed)" if finding.relaxed else ""
         cells = [
