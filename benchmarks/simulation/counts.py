@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from mumap_node.training.evaluation.correction import estimate_scatter
+from mumap_node.imaging.correction import estimate_scatter
+from mumap_node.imaging.projections import ScatterWindow
 from mumap_node.training.simulation.acquisition import Acquired
 from mumap_node.training.simulation.anatomy import Tissue
 from mumap_node.training.simulation.case import Case
@@ -89,17 +90,10 @@ def counted(case: Case) -> Counted:
 def _estimated_scatter(acquired: Acquired) -> float:
     """All counts that the windows beside the photopeak say are scattered."""
     camera = acquired.camera
-    windows = {
-        "photopeak": (acquired.photopeak, camera.photopeak_kev),
-        "lower": (acquired.lower, camera.lower_kev),
-        "upper": (acquired.upper, camera.upper_kev),
-    }
-    used = {name: window for name, window in windows.items() if window[0] is not None}
-    estimate = estimate_scatter(
-        {name: counts for name, (counts, _) in used.items()},
-        {name: high - low for name, (_, (low, high)) in used.items()},
-        (acquired.slice_mm, acquired.bin_mm),
-    )
+    beside = ((acquired.lower, camera.lower_kev), (acquired.upper, camera.upper_kev))
+    windows = [ScatterWindow(counts, kev) for counts, kev in beside if counts is not None]
+    spacing_mm = (acquired.slice_mm, acquired.bin_mm)
+    estimate = estimate_scatter(windows, camera.photopeak_kev, spacing_mm)
     return float(estimate.sum(dtype=np.float64))
 
 
