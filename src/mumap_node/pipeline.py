@@ -176,6 +176,8 @@ def read_source(dataset: Dataset, card: ModelCard, request: Request) -> Source:
             f"expected a model whose card has a table [reconstruction], {card.identity} has none",
         )
     measured = read_projections(dataset)
+    grid = measured.grid.of_slices(measured.seen_slices)
+    _require_fit(quality.check_input(measured.acquisition, grid, card), request)
     nac = Reconstruction(reconstruct(measured, card.reconstruction), measured.acquisition)
     findings = (*selected.findings, *check_statements(measured))
     return Source(nac, measured.grid, findings, measured)

@@ -221,6 +221,9 @@ def test_map_has_the_geometry_of_its_source(orientation, spacing_mm, order, sign
 RECONSTRUCTION = NacReconstruction(iterations=2, subsets=4, cutoff_per_cm=0.4, order=5)
 
 
+NEVER_ENDING = RECONSTRUCTION.model_copy(update={"iterations": 10**6})
+
+
 def answered(
     dataset: Dataset,
     *,
@@ -339,3 +342,15 @@ def test_a_map_that_its_projections_contradict_is_not_sent():
     assert [found.check for found in wrong.findings if found.verdict is Verdict.FAIL] == ["fit-air"]
     assert right.may_be_sent
     assert "fit-air" in [finding.check for finding in right.findings]
+
+
+def test_projections_beyond_the_limits_are_rejected_before_they_are_reconstructed():
+    few = card().limits.model_copy(update={"matrix": (48, 256), "slices": (64, 256)})
+
+    with pytest.raises(InputRejected, match="outside-model-limits: matrix fail"):
+        answered(torso_tomo(), limits=few, reconstruction=NEVER_ENDING)
+
+
+def test_projections_of_no_detector_are_refused_before_they_cost_memory():
+    with pytest.raises(InputRejected, match=r"oversized: .* 512 columns, found 600"):
+        answered(torso_tomo(seen=1, size=600, edge_mm=1.0))

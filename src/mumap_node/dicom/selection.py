@@ -69,7 +69,8 @@ def select_source(
             raise InputRejected(
                 "projections",
                 "found projections, and no header can prove that the collimator has parallel "
-                "holes; a route with assume_parallel_holes can give the site's word",
+                "holes; a route with assume_parallel_holes can give the site's word, for others "
+                "send the vendor's uncorrected reconstruction",
             )
         return Selected(dataset, (ASSUMED_PARALLEL_HOLES,))
     if not assume_nac:

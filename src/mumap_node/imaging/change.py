@@ -59,7 +59,7 @@ def find_change(projections: Projections, nac: Volume, lac: Volume) -> Change | 
         return None
     heart, measurement = for_polar_map(found), _measurement(projections)
     seen = around_heart(measurement, heart)
-    if seen is None:
+    if seen is None or not _is_within(nac, heart):
         return None
     uncorrected, corrected = (
         PolarMap(polar_map(reconstruct(*seen, used), heart).of_maximum()) for used in (None, lac)
@@ -71,6 +71,14 @@ def find_change(projections: Projections, nac: Volume, lac: Volume) -> Change | 
         models_resolution=measurement.resolution is not None,
         corrects_scatter=measurement.scatter is not None,
     )
+
+
+def _is_within(nac: Volume, heart: LeftVentricle) -> bool:
+    """Whether the slices of a reconstruction hold all of a ventricle."""
+    lowest, highest = heart.axial_range_mm
+    ends = ((0, 0, 0), (len(nac.voxels) - 1, 0, 0))
+    bottom_mm, top_mm = sorted(nac.geometry.to_patient(end)[2] for end in ends)
+    return bool(bottom_mm <= lowest and highest <= top_mm)
 
 
 def _measurement(projections: Projections) -> Measurement:

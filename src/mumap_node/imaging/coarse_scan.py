@@ -30,7 +30,7 @@ class CoarseScan:
         orbit: Of the views.
         spacing_mm: Of slices, bins and bins.
         factors: How many fine slices, bins and bins make a coarse one.
-        seen: Fine slices with counts: from the first to the last.
+        seen: Fine slices that lay before a detector.
     """
 
     counts: Voxels
@@ -52,15 +52,14 @@ class CoarseScan:
             ValueError: No counts, or scatter of another shape.
         """
         counts, orbit = projections.photopeak, projections.orbit
-        filled = np.flatnonzero(counts.any(axis=(0, 2)))
-        if not filled.size:
+        if not counts.any():
             raise ValueError("expected counts, found none")
         if scatter is not None and scatter.shape != counts.shape:
             raise ValueError(f"expected scatter of shape {counts.shape}, found {scatter.shape}")
-        seen = slice(int(filled[0]), int(filled[-1]) + 1)
+        seen = projections.seen_slices
         by_angle = np.argsort(orbit.angles_deg % 360, kind="stable")
         views = by_angle[:: -(-orbit.views // MOST_VIEWS)]
-        along = _factor(filled[-1] + 1 - filled[0], projections.slice_mm)
+        along = _factor(seen.stop - seen.start, projections.slice_mm)
         across = _factor(counts.shape[2], projections.bin_mm)
 
         def coarse(fine: Voxels) -> Voxels:

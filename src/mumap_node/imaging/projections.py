@@ -44,7 +44,7 @@ class Projections:
             no resolution may be modelled with it.
         direction_is_stated: False where it was taken from custom, not from the header, that the
             first row is the head end and rows run as the camera sees them.
-        is_feet_first: Whether the header says that the feet entered the gantry first.
+        is_head_first: Whether the header says that the head entered the gantry first.
         seconds_per_view: Time at each angle; None where the header does not say.
         accepted_beats: Share of the heartbeats whose counts are in here, 0 to 1; None where the
             acquisition was not gated, or the header does not say.
@@ -63,7 +63,7 @@ class Projections:
     frame_of_reference_uid: str
     radii_are_stated: bool
     direction_is_stated: bool
-    is_feet_first: bool
+    is_head_first: bool
     seconds_per_view: float | None
     accepted_beats: float | None
     acquisition: Acquisition

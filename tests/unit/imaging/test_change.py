@@ -54,7 +54,7 @@ def acquired(of=PATIENT, **changes):
     taken = Projections(
         photopeak=photopeak, scatter=(), orbit=ORBIT, slice_mm=BIN_MM, bin_mm=BIN_MM,
         middle_z_mm=MIDDLE_MM[2], frame_of_reference_uid="", radii_are_stated=True,
-        direction_is_stated=True, is_feet_first=False,
+        direction_is_stated=True, is_head_first=True,
         seconds_per_view=20.0, accepted_beats=None, acquisition=TECHNETIUM,
     )  # fmt: skip
     return replace(taken, **changes), nac

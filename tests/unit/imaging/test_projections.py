@@ -25,7 +25,7 @@ def projections(
         frame_of_reference_uid="2.25.1",
         radii_are_stated=True,
         direction_is_stated=True,
-        is_feet_first=False,
+        is_head_first=True,
         seconds_per_view=None,
         accepted_beats=None,
         acquisition=Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR"),

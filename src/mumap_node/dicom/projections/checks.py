@@ -18,14 +18,14 @@ def check_statements(projections: Projections) -> tuple[Finding, ...]:
 
 def _direction(projections: Projections) -> Finding:
     """Head up is custom; cameras that write feet-first patients otherwise would mirror them."""
-    is_open = projections.is_feet_first and not projections.direction_is_stated
-    entry = "feet first" if projections.is_feet_first else "not feet first"
+    is_open = not (projections.is_head_first or projections.direction_is_stated)
+    entry = "head first" if projections.is_head_first else "head not stated to be first"
     stated = "stated" if projections.direction_is_stated else "by custom"
     return Finding(
         "frame-direction",
         verdict(fail=False, warn=is_open),
         f"{entry}, {stated}",
-        "stated where feet first",
+        "stated, or head first",
     )
 
 

@@ -24,9 +24,13 @@ from mumap_node.dicom.projections.rotations import (
     read_seconds_per_view,
 )
 from mumap_node.dicom.projections.windows import read_windows
+from mumap_node.errors import InputRejected
 from mumap_node.imaging.projections import Projections, ScatterWindow
 from mumap_node.imaging.reconstruction.orbit import Orbit
 from mumap_node.imaging.volume import Voxels
+
+MOST_COLUMNS = 512
+"""Of a frame; no detector has as many. Memory for a reconstruction grows with their square."""
 
 
 def read_projections(dataset: Dataset) -> Projections:
@@ -44,6 +48,10 @@ def read_projections(dataset: Dataset) -> Projections:
     """
     require_usable_identity(dataset)
     layout = read_pixel_format(dataset)
+    if layout.columns > MOST_COLUMNS:
+        raise InputRejected(
+            "oversized", f"expected at most {MOST_COLUMNS} columns, found {layout.columns}"
+        )
     collimator = require_parallel_holes(dataset)
     rotations = read_rotations(dataset)
     frames = read_frames(dataset, [rotation.views for rotation in rotations])
@@ -75,7 +83,7 @@ def read_projections(dataset: Dataset) -> Projections:
         frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
         radii_are_stated=radii_are_stated,
         direction_is_stated=placement.is_stated,
-        is_feet_first=read_entry(dataset) is Entry.FEET_FIRST,
+        is_head_first=read_entry(dataset) is Entry.HEAD_FIRST,
         seconds_per_view=read_seconds_per_view(rotations),
         accepted_beats=read_accepted_beats(dataset),
         acquisition=windows.acquisition(*collimator),

@@ -31,7 +31,8 @@ class Windows:
         emission_energy_kev: Photopeak energy of the radionuclide.
         photopeak: Number of the photopeak's window in the Energy Window Vector, from 1.
         limits_kev: Lower and upper limit of the photopeak's; None where not stated.
-        scatter: Limits of the windows that border on it by their numbers, by rising energy.
+        scatter: Limits of the windows that border on it by their numbers, by rising energy: at
+            most one on either side.
     """
 
     radionuclide: str
@@ -89,8 +90,9 @@ def read_windows(dataset: Dataset, in_vector: Sequence[int]) -> Windows:
         for number, beside in ranges.items()
         if len(beside) == 1 and _borders(beside[0], limits, energy)
     }
-    ascending = dict(sorted(scatter.items(), key=lambda window: window[1]))
-    return Windows(radionuclide, bool(coded), energy, photopeak, limits, ascending)
+    return Windows(
+        radionuclide, bool(coded), energy, photopeak, limits, _one_a_side(scatter, limits)
+    )
 
 
 def _ranges(dataset: Dataset, in_vector: Sequence[int]) -> dict[int, tuple[Window, ...]]:
@@ -135,6 +137,18 @@ def _single(ranges: tuple[Window, ...]) -> tuple[Window, ...]:
 
 def _holds(ranges: tuple[Window, ...], energy_kev: float) -> bool:
     return any(lower <= energy_kev <= upper for lower, upper in ranges)
+
+
+def _one_a_side(scatter: Mapping[int, Window], photopeak: Window) -> dict[int, Window]:
+    """The narrowest below and above, by rising energy: those that overlap count photons twice."""
+    below = {number: window for number, window in scatter.items() if sum(window) < sum(photopeak)}
+    above = {number: window for number, window in scatter.items() if number not in below}
+
+    def width(number: int) -> float:
+        lower, upper = scatter[number]
+        return upper - lower
+
+    return {min(side, key=width): side[min(side, key=width)] for side in (below, above) if side}
 
 
 def _borders(window: Window, photopeak: Window, energy_kev: float) -> bool:

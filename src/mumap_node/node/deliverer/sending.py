@@ -148,7 +148,11 @@ def _files(dossier: Dossier, name: str) -> Sequence[MapFile]:
 
 def _of_report(answer: Answer) -> Answer:
     """What became of a report, after its map was accepted."""
-    if answer.state is not DeliveryState.REFUSED:
+    if answer.state is DeliveryState.ACCEPTED:
         return answer
-    sentence = f"the map was accepted, its report was not: {answer.sentence}"
-    return replace(answer, reason="report-refused", sentence=sentence)
+    is_refused = answer.state is DeliveryState.REFUSED
+    return replace(
+        answer,
+        reason="report-refused" if is_refused else answer.reason,
+        sentence=f"the map was accepted, its report was not: {answer.sentence}",
+    )

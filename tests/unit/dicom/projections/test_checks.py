@@ -25,6 +25,12 @@ def test_feet_first_frames_are_doubted_until_the_header_states_their_direction()
     assert verdicts(stated)["frame-direction"] is Verdict.PASS
 
 
+def test_an_entry_the_header_does_not_state_is_doubted():
+    dataset = tomo(PatientGantryRelationshipCodeSequence=[])
+
+    assert verdicts(dataset)["frame-direction"] is Verdict.WARN
+
+
 def test_a_height_that_is_not_stated_is_told():
     assert verdicts(tomo())["table-height"] is Verdict.PASS
 

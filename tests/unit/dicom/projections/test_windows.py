@@ -60,6 +60,11 @@ def test_no_window_around_the_photopeak_is_refused():
     assert reason(with_windows((100, 126), (160, 180))) == "radionuclide-contradicts-window"
 
 
+def test_of_several_windows_on_one_side_the_narrowest_is_the_scatter_window():
+    assert scatter_of((92, 126), (120, 126.45), (114, 126)) == [(120, 126.45)]
+    assert scatter_of((154.55, 190), (92, 126), (154.55, 162)) == [(92, 126), (154.55, 162)]
+
+
 def test_only_neighbours_are_scatter_windows_by_rising_energy():
     assert scatter_of((154.55, 162), (119, 126.45)) == [(119, 126.45), (154.55, 162)]
     assert scatter_of((114, 125.5)) == [(114, 125.5)]
