@@ -78,3 +78,10 @@ def test_any_counts_are_described_in_finite_numbers(counts, shape, spacing_mm, s
     assert look.measures.shape == usual.measures.shape
     assert np.isfinite(look.view).all()
     assert np.isfinite(look.measures).all()
+
+
+def test_counts_that_are_all_alike_fill_the_whole_field():
+    look = describe(TORSO.emission.with_voxels(np.ones_like(TORSO.emission.voxels)))
+
+    assert np.isfinite(look.measures).all()
+    assert np.isfinite(look.view).all()

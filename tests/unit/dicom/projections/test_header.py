@@ -86,6 +86,16 @@ def test_a_focal_distance_of_0_is_kept_and_an_absent_name_left_out():
     assert text(detector, "CollimatorGridName") == ""
 
 
+def test_a_focal_distance_that_is_not_stated_is_not_made_up():
+    dataset = tomo(PAIR)
+    for detector in dataset.DetectorInformationSequence:
+        del detector.FocalDistance
+
+    (detector,) = header_of(dataset).DetectorInformationSequence
+
+    assert "FocalDistance" not in detector
+
+
 def header_of(dataset: Dataset) -> Dataset:
     stored = read_dataset(to_bytes(dataset))
     return as_reconstruction(stored, read_projections(stored).grid)
