@@ -210,7 +210,7 @@ class Making:
 
 
 class _Stopwatch:
-    """Seconds by step."""
+    """Seconds by step, all its times together."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -221,7 +221,8 @@ class _Stopwatch:
         try:
             yield
         finally:
-            self.seconds[step] = round(time.monotonic() - started, 4)
+            before = self.seconds.get(step, 0.0)
+            self.seconds[step] = round(before + time.monotonic() - started, 4)
 
     def around(self, step: str, predict: Callable[[Voxels], Voxels]) -> Callable[[Voxels], Voxels]:
         def timed(voxels: Voxels) -> Voxels:
