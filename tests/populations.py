@@ -40,7 +40,7 @@ def population() -> Population:
     return fit(
         [describe(volume) for volume in good],
         {
-            name: [describe(change(volume, RANDOM)) for volume in good]
+            (name, ""): [describe(change(volume, RANDOM)) for volume in good]
             for name, change in mistakes.items()
         },
     )

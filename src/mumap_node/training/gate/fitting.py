@@ -1,5 +1,6 @@
 """Reference statistics of a training population, and the limits they are held against."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from mumap_node.imaging.appearance import Appearance, Values
 from mumap_node.imaging.model_card import Mistake
 from mumap_node.imaging.typicality import Population, features
 from mumap_node.imaging.volume import Voxels
+from mumap_node.training.gate.looks import Way
 
 SCORES = 100
 """Principal components of the view; see docs/gate.md for what more or fewer give."""
@@ -24,28 +26,31 @@ LEAST_SPREAD = 0.02
 """Standard deviation of a feature that all training inputs share; most are logarithms: 2 %."""
 
 
-def fit(good: Sequence[Appearance], mistakes: Mapping[Mistake, Sequence[Appearance]]) -> Population:
+def fit(good: Sequence[Appearance], mistaken: Mapping[Way, Sequence[Appearance]]) -> Population:
     """Fit the statistics of a population and what tells known mistakes from it.
+
+    All ways to make a mistake count the same, however many inputs each was made of.
 
     Args:
         good: Appearances of the training inputs.
-        mistakes: The same inputs, or some of them, after each mistake.
+        mistaken: The same inputs, or some of them, after each mistake.
     """
     view = np.mean([appearance.view for appearance in good], axis=0).astype(np.float32)
-    components = _components([good, *mistakes.values()], view, len(good))
+    components = _components([good, *mistaken.values()], view, len(good))
     population = _table(good, view, components)
     mean = population.mean(axis=0)
     covariance = _covariance(population)
-    contrasts = [
-        _contrast(mean, covariance, _table(bad, view, components)) for bad in mistakes.values()
-    ]
+    ways: dict[Mistake, list[Values]] = defaultdict(list)
+    for (mistake, _), appearances in mistaken.items():
+        ways[mistake].append(_table(appearances, view, components))
+    contrasts = [_contrast(mean, covariance, tables) for tables in ways.values()]
     return Population(
         view=view,
         components=components,
         mean=mean,
         whitening=np.linalg.cholesky(np.linalg.inv(covariance)).T,
-        mistakes=np.array(list(mistakes), dtype=np.str_),
-        contrasts=np.array(contrasts).reshape(len(mistakes), len(mean)),
+        mistakes=np.array(list(ways), dtype=np.str_),
+        contrasts=np.array(contrasts).reshape(len(ways), len(mean)),
     )
 
 
@@ -69,9 +74,12 @@ def _covariance(table: Values) -> Values:
     return (1 - SHRINKAGE) * covariance + np.diag(SHRINKAGE * variances + LEAST_SPREAD**2)
 
 
-def _contrast(mean: Values, covariance: Values, bad: Values) -> Values:
+def _contrast(mean: Values, covariance: Values, ways: Sequence[Values]) -> Values:
     """Fisher's discriminant: where the means differ most for the spread of both."""
-    difference = bad.mean(axis=0) - mean
-    direction: Values = np.linalg.solve(covariance + _covariance(bad), difference)
+    middles = np.array([table.mean(axis=0) for table in ways])
+    difference = middles.mean(axis=0) - mean
+    apart = middles - middles.mean(axis=0)
+    spread = np.mean([_covariance(table) for table in ways], axis=0) + apart.T @ apart / len(ways)
+    direction: Values = np.linalg.solve(covariance + spread, difference)
     scaled: Values = direction / (direction @ difference)
     return scaled

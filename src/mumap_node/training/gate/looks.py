@@ -9,6 +9,7 @@ from mumap_node.errors import InputRejected
 from mumap_node.imaging import resampling
 from mumap_node.imaging.appearance import Appearance, describe
 from mumap_node.imaging.model_card import Mistake
+from mumap_node.imaging.volume import Volume
 from mumap_node.training.gate import bad_inputs
 from mumap_node.training.gate.measured import another_isotope, chang_corrected, corrected
 from mumap_node.training.pairs.sources import PairSource
@@ -24,6 +25,9 @@ MADE_BY: Mapping[Mistake, bad_inputs.Change] = {
     Mistake.ELSEWHERE: bad_inputs.shifted,
 }
 
+Way = tuple[Mistake, str]
+"""A mistake, and the name of a way to make it; empty where there is one way only."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Looks:
@@ -32,13 +36,13 @@ class Looks:
     Attributes:
         key: Of the pair.
         good: As it is.
-        mistaken: After mistakes; those that need projections only where there are some, and
-            twice one that can be made in two ways.
+        mistaken: After each mistake, by the way it was made; those that need projections only
+            where there are some.
     """
 
     key: str
     good: Appearance
-    mistaken: tuple[tuple[Mistake, Appearance], ...]
+    mistaken: Mapping[Way, Appearance]
 
 
 def look_at(source: PairSource) -> Looks | None:
@@ -50,12 +54,14 @@ def look_at(source: PairSource) -> Looks | None:
     upright = resampling.upright(pair.nac.geometry)
     nac, lac = resampling.onto(pair.nac, upright), resampling.onto(pair.lac, upright)
     random = np.random.default_rng(list(pair.key.encode()))
-    made = [(mistake, change(nac, random)) for mistake, change in MADE_BY.items()]
+    made: dict[Way, Volume] = {
+        (mistake, ""): change(nac, random) for mistake, change in MADE_BY.items()
+    }
     known = lac.with_voxels(np.nan_to_num(lac.voxels))
-    made.append((Mistake.CORRECTED, chang_corrected(nac, known, random)))
+    made[Mistake.CORRECTED, "Chang"] = chang_corrected(nac, known, random)
     case = CohortCase(source.nac.parent)
     if source.is_simulated and case.has_projections():
-        made.append((Mistake.CORRECTED, corrected(case)))
-        made.append((Mistake.ANOTHER_ISOTOPE, another_isotope(case, random)))
-    mistaken = tuple((mistake, describe(volume)) for mistake, volume in made)
+        made[Mistake.CORRECTED, "OSEM"] = corrected(case)
+        made[Mistake.ANOTHER_ISOTOPE, ""] = another_isotope(case, random)
+    mistaken = {way: describe(volume) for way, volume in made.items()}
     return Looks(pair.key, describe(nac), mistaken)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging import preprocess, quality
-from mumap_node.imaging.appearance import describe
+from mumap_node.imaging.appearance import Appearance, describe
 from mumap_node.imaging.model_card import Typicality
 from mumap_node.imaging.typicality import Population, encode
 from mumap_node.pipeline import Model
 from mumap_node.training.gate import writing
 from mumap_node.training.gate.calibration import Scores, calibrate, score
 from mumap_node.training.gate.fitting import fit
-from mumap_node.training.gate.looks import look_at
+from mumap_node.training.gate.looks import Way, look_at
 from mumap_node.training.pairs.sources import PairSource
 from mumap_node.training.pairs.splitting import split
 from mumap_node.training.parallel import in_processes
@@ -57,11 +57,11 @@ def make_gate(
     if len(looks) < FEWEST:
         problem = f"expected at least {FEWEST} usable pairs to learn from, found {len(looks)}"
         raise ConfigurationError("no-pairs", [problem])
-    mistakes = defaultdict(list)
+    mistaken: dict[Way, list[Appearance]] = defaultdict(list)
     for look in looks:
-        for mistake, appearance in look.mistaken:
-            mistakes[mistake].append(appearance)
-    population = fit([look.good for look in looks], mistakes)
+        for way, appearance in look.mistaken.items():
+            mistaken[way].append(appearance)
+    population = fit([look.good for look in looks], mistaken)
     scores = []
     for done, source in enumerate(held, len(learned) + 1):
         with suppress(InputRejected):
