@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-IODS = {"NMImage", "SCImage"}
+IODS = {"NMImage", "SCImage", "ParametricMap"}
 """Names of the IODs we write, as dciodvfy says which one it found."""
 
 

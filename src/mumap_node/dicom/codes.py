@@ -40,6 +40,8 @@ ATTENUATION_COEFFICIENT = Code("112031", "DCM", "Attenuation Coefficient")  # CI
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
 ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")  # CID 7005
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
+PREDICTION = Code("PREDICTED", "99MUMAP", "Attenuation map predicted by a neural network")
+"""How a map was derived; the extensible CID 7203 has no code that is true of it."""
 
 RADIONUCLIDE_OF_SNOMED = {  # CID 18; SNOMED CT, and the SNOMED RT code it replaced
     "72454006": "Tc-99m",

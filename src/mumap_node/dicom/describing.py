@@ -57,17 +57,15 @@ def series_description(source: Dataset, made: str) -> bytes:
     return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
 
 
-def derivation(
-    source: Dataset, card: ModelCard, emission_energy_kev: float, lac_per_cm_per_unit: float
-) -> str:
-    """How the pixels came about, and what they mean."""
+def derivation(source: Dataset, card: ModelCard, emission_energy_kev: float, stored: str) -> str:
+    """How the pixels came about, and how ``stored`` says what they mean."""
     made_from = "referenced reconstruction"
     if are_projections(source):
         made_from = f"referenced projections (nAC: {card.reconstruction})"
     return ascii_text(
         "Synthetic attenuation map, predicted and not measured: linear attenuation coefficients "
-        f"in 1/cm at {emission_energy_kev:g} keV ({card.output.beam} beam), stored "
-        f"value times {lac_per_cm_per_unit:g}. Made from the {made_from} by model "
+        f"in 1/cm at {emission_energy_kev:g} keV ({card.output.beam} beam), {stored}. "
+        f"Made from the {made_from} by model "
         f"{card.identity} (SHA-256 {card.sha256}). For attenuation correction only, not CT, "
         "not for diagnosis.",
         LONGEST_ST,

@@ -7,7 +7,7 @@ from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom.corrections import stated_correction
 from mumap_node.dicom.elements import items, text, texts
-from mumap_node.dicom.marks import NODE_MODEL_NAME, SYNTHETIC
+from mumap_node.dicom.marks import CONTENT_LABEL, NODE_MODEL_NAME, SYNTHETIC
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Finding, Verdict
 
@@ -89,7 +89,8 @@ def are_projections(dataset: Dataset) -> bool:
 
 def is_own_map(dataset: Dataset) -> bool:
     """Whether a node of ours made this map; an archive may have changed all but its marks."""
-    if SYNTHETIC not in texts(dataset, "ImageType"):
+    is_marked = SYNTHETIC in texts(dataset, "ImageType")
+    if not is_marked and text(dataset, "ContentLabel") != CONTENT_LABEL:
         return False
     makers = (dataset, *items(dataset, "ContributingEquipmentSequence"))
     return any(text(maker, "ManufacturerModelName") == NODE_MODEL_NAME for maker in makers)

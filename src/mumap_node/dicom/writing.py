@@ -1,19 +1,14 @@
-"""An attenuation map to a dataset, one function per output profile."""
+"""An attenuation map to a dataset, as an output profile encodes it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import NuclearMedicineImageStorage
 
-from mumap_node.dicom import describing
-from mumap_node.dicom.geometry import read_slice_numbers
-from mumap_node.dicom.modules import image, series
-from mumap_node.dicom.naming import derived_uids, file_meta
-from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.pixels import read_pixel_format
+from mumap_node.dicom.profiles.nuclear_medicine import research, siemens, standard
+from mumap_node.dicom.profiles.order import Encode, Order
+from mumap_node.dicom.profiles.parametric_map import parametric_map
 from mumap_node.dicom.projections.header import as_reconstruction
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
@@ -24,9 +19,15 @@ from mumap_node.imaging.volume import Quantity, Volume
 
 __all__ = ["PROFILES", "Provenance", "write_attenuation_map"]
 
-Encoder = Callable[
-    [Volume, Dataset, Dataset, ModelCard, Sequence[Finding], Provenance, float], Dataset
-]
+PROFILES: Mapping[str, Encode] = MappingProxyType(
+    {
+        "standard": standard,
+        "research": research,
+        "siemens": siemens,
+        "parametric-map": parametric_map,
+    }
+)
+"""Output profiles by name: how the map is encoded for one kind of receiving station."""
 
 
 @quiet()
@@ -68,57 +69,5 @@ def write_attenuation_map(
     layout = read_pixel_format(header)
     if mumap.voxels.shape != (layout.frames, layout.rows, layout.columns):
         raise ValueError(f"expected the grid of the source, found {mumap.voxels.shape}")
-    return PROFILES[profile](mumap, source, header, card, findings, provenance, emission_energy_kev)
-
-
-def _standard(
-    mumap: Volume,
-    source: Dataset,
-    header: Dataset,
-    card: ModelCard,
-    findings: Sequence[Finding],
-    provenance: Provenance,
-    emission_energy_kev: float,
-) -> Dataset:
-    """An NM object with its unit in a Real World Value Mapping, and nothing private.
-
-    What it is made from is the source; what describes a reconstruction, such as its grid, comes
-    from the header, which is the source itself unless that holds projections.
-    """
-    made_at = series.local_time(source, provenance.made_at)
-    instance_uid, series_uid = derived_uids(source, card, provenance, "standard")
-    stored = _stored_frames(mumap, read_slice_numbers(header))
-    derivation = describing.derivation(source, card, emission_energy_kev, 1 / image.STORED_PER_LAC)
-    dataset = Dataset()
-    for module in (
-        patient_and_study(source),
-        series.general_series(source, series_uid, made_at, "NM", describing.MAP),
-        series.patient_orientation(source),
-        series.frame_of_reference(source),
-        series.equipment(source, card, provenance, "standard", made_at),
-        image.general_image(
-            source, derivation, findings, made_at, keeps_place=not are_projections(source)
-        ),
-        image.image_pixel(stored),
-        image.multi_frame(header, len(stored)),
-        image.nm_image(),
-        image.acquisition(header),
-        image.reconstruction(header),
-        series.sop_common(source, NuclearMedicineImageStorage, instance_uid, made_at),
-        image.common_instance_reference(source),
-    ):
-        dataset.update(module)
-    dataset.file_meta = file_meta(NuclearMedicineImageStorage, instance_uid, provenance)
-    return dataset
-
-
-PROFILES: Mapping[str, Encoder] = MappingProxyType({"standard": _standard})
-"""Output profiles by name: how the map is encoded for one kind of receiving station."""
-
-
-def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:
-    """Stored values, in the order of the source's frames."""
-    finite = np.nan_to_num(mumap.voxels.astype(np.float64), nan=0.0)
-    stored = np.clip(np.rint(finite * image.STORED_PER_LAC), 0, image.LARGEST_STORED)
-    frames: NDArray[np.uint16] = stored.astype(np.uint16)[np.array(slice_numbers) - 1]
-    return frames
+    order = Order(mumap, source, header, card, findings, provenance, emission_energy_kev)
+    return PROFILES[profile](order)

@@ -1,0 +1,83 @@
+"""Maps as NM objects (PS3.3 A.5): one object, and what carries its scale beside the standard."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.uid import NuclearMedicineImageStorage
+
+from mumap_node.dicom import describing
+from mumap_node.dicom.geometry import read_slice_numbers
+from mumap_node.dicom.modules import image, series
+from mumap_node.dicom.naming import derived_uids, file_meta
+from mumap_node.dicom.patient import patient_and_study
+from mumap_node.dicom.profiles.order import Order
+from mumap_node.dicom.selection import are_projections
+from mumap_node.imaging.volume import Volume
+
+SIEMENS_CREATOR = "SIEMENS MED NM"
+SIEMENS_SCALE = 0x00331038
+"""Stored values per 1/cm, VR FL; two independent readers divide by it (docs/conformance.md)."""
+
+
+def standard(order: Order) -> Dataset:
+    """The unit in a Real World Value Mapping, and nothing private."""
+    return _encode(order, "standard", Dataset())
+
+
+def research(order: Order) -> Dataset:
+    """With Rescale Slope, which NM does not have (a Standard Extended SOP Class).
+
+    SimpleITK, Slicer and MIM then read 1/cm, where they would read stored values.
+    """
+    scale = Dataset()
+    scale.RescaleIntercept, scale.RescaleSlope = 0, 1 / image.STORED_PER_LAC
+    scale.RescaleType = "1/CM"
+    return _encode(order, "research", scale)
+
+
+def siemens(order: Order) -> Dataset:
+    """With the private scale that readers of Siemens's own maps divide by."""
+    scale = Dataset()
+    scale.private_block(SIEMENS_SCALE >> 16, SIEMENS_CREATOR, create=True).add_new(
+        SIEMENS_SCALE & 0xFF, "FL", float(image.STORED_PER_LAC)
+    )
+    return _encode(order, "siemens", scale)
+
+
+def _encode(order: Order, profile: str, scale: Dataset) -> Dataset:
+    source, header, card, provenance = order.source, order.header, order.card, order.provenance
+    made_at = series.local_time(source, provenance.made_at)
+    instance_uid, series_uid = derived_uids(source, card, provenance, profile)
+    stored = _stored_frames(order.mumap, read_slice_numbers(header))
+    stores = f"stored value times {1 / image.STORED_PER_LAC:g}"
+    derivation = describing.derivation(source, card, order.emission_energy_kev, stores)
+    dataset = Dataset()
+    for module in (
+        patient_and_study(source),
+        series.general_series(source, series_uid, made_at, "NM", describing.MAP),
+        series.patient_orientation(source),
+        series.frame_of_reference(source),
+        series.equipment(source, card, provenance, profile, made_at),
+        image.general_image(
+            source, derivation, order.findings, made_at, keeps_place=not are_projections(source)
+        ),
+        image.image_pixel(stored),
+        image.multi_frame(header, len(stored)),
+        image.nm_image(),
+        image.acquisition(header),
+        image.reconstruction(header),
+        series.sop_common(source, NuclearMedicineImageStorage, instance_uid, made_at),
+        image.common_instance_reference(source),
+        scale,
+    ):
+        dataset.update(module)
+    dataset.file_meta = file_meta(NuclearMedicineImageStorage, instance_uid, provenance)
+    return dataset
+
+
+def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Stored values, in the order of the source's frames."""
+    finite = np.nan_to_num(mumap.voxels.astype(np.float64), nan=0.0)
+    stored = np.clip(np.rint(finite * image.STORED_PER_LAC), 0, image.LARGEST_STORED)
+    frames: NDArray[np.uint16] = stored.astype(np.uint16)[np.array(slice_numbers) - 1]
+    return frames
