@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from commands import run, write_settings
+from mumap_node.node.rejections import Rejections
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.spool.records import Delivery
 from spools import put_instance, put_job
@@ -136,3 +139,32 @@ def test_a_failure_nobody_expected_is_one_line_without_its_text(settings):
         )
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
+
+
+def test_what_was_turned_away_and_what_is_held_is_shown_with_the_settings_that_admit_it(
+    settings, spool
+):
+    put_instance(spool, 1)
+    Rejections(spool.run, lambda: datetime(2026, 1, 1, tzinfo=UTC)).keep(
+        "STRANGER",
+        "MUMAP",
+        "192.0.2.9",
+        reason="calling-ae-title",
+        sentence="expected the AE title of a peer, found 'STRANGER'",
+        settings='[[peers]]\nname = "stranger"\n',
+    )
+
+    told = run("rejected", "-c", settings).stdout
+    facts = json.loads(run("rejected", "--json", "-c", settings).stdout)
+
+    assert "STRANGER at 192.0.2.9, called MUMAP  once, last" in told
+    assert '    name = "stranger"' in told
+    assert "no-route: expected a route that matches, found none" in told
+    assert tomllib.loads(facts["held"][0]["settings"])["routes"][0]["name"] == "new"
+    assert facts["refused"][0]["calling_ae_title"] == "STRANGER"
+
+
+def test_where_nobody_was_turned_away_it_says_so(settings, spool):
+    told = run("rejected", "-c", settings).stdout
+
+    assert told.splitlines() == ["Associations turned away: none", "", "Images held: none"]

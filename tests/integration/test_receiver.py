@@ -28,6 +28,7 @@ from builders import nac_file
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.bell import Bell
 from mumap_node.node.receiver.scp import TRANSFER_SYNTAXES
+from mumap_node.node.rejections import read_rejections
 from mumap_node.node.routing import Peer
 from mumap_node.node.spool.files import Spool
 from peers import (
@@ -214,6 +215,22 @@ def test_an_address_nobody_may_call_from_gets_no_word(tmp_path: Path) -> None:
     (line,) = [line for line in log if line["event"] == "association.rejected"]
     assert (line["reason"], line["address"]) == ("peer-address", HOST)
     assert tomllib.loads(line["settings"])["peers"][0]["hosts"] == [HOST]
+
+
+def test_who_was_turned_away_can_be_looked_up(tmp_path: Path) -> None:
+    with receiving(tmp_path) as node:
+        for _ in range(2):
+            echo(node.port, calling="STRANGER", called="MUMAP")
+        with association(node.port, called="MUMAP", sop_class=CTImageStorage):
+            pass
+
+    useless_caller, stranger = read_rejections(tmp_path / "run")
+
+    assert (stranger.calling_ae_title, stranger.reason) == ("STRANGER", "calling-ae-title")
+    assert (stranger.address, stranger.count) == (HOST, 2)
+    assert useless_caller.reason == "no-sop-class"
+    classes = tomllib.loads(useless_caller.settings)["receiver"]["storage_classes"]
+    assert classes == ["NuclearMedicineImageStorage", "CTImageStorage"]
 
 
 def test_nobody_may_call_where_no_peer_is_listed(tmp_path: Path) -> None:

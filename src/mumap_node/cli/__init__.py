@@ -15,6 +15,7 @@ from mumap_node.cli import (
     mapping,
     models,
     processes,
+    rejected,
     setup,
     simulate,
     train,
@@ -45,6 +46,7 @@ def build_app() -> typer.Typer:
     app.command()(processes.web)
     app.command("map")(mapping.map_files)
     app.add_typer(jobs.build_app(), name="jobs")
+    app.command()(rejected.rejected)
     app.add_typer(models.build_app(), name="models")
     app.command()(simulate.simulate)
     app.command()(train.train)

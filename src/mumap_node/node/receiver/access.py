@@ -8,11 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pydicom.uid import UID
+
 from mumap_node.node.routing import Peer, find_peer
 
 NO_CALLED = (1, 1, 7)
 NO_CALLING = (1, 1, 3)
 NO_ROOM = (2, 3, 2)
+
+MOST_NAMES = 5
+"""SOP classes a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,8 @@ class Refusal:
         reason: Stable code of docs/operations.md.
         sentence: Expected and found.
         settings: Lines for ``mumap-node.toml`` that would allow it, ready to paste.
-        wire: Result, source and diagnostic of the A-ASSOCIATE-RJ (PS3.8 9.3.4).
+        wire: Result, source and diagnostic of the A-ASSOCIATE-RJ (PS3.8 9.3.4), where one is
+            sent.
     """
 
     reason: str
@@ -90,6 +96,38 @@ def refuse_for_now(limit: int) -> Refusal:
         settings=f"[receiver]\nmax_associations = {2 * limit}\n",
         wire=NO_ROOM,
     )
+
+
+def refuse_contexts(proposed: Iterable[str], accepted: Sequence[str]) -> Refusal:
+    """Why a caller that was let in can send nothing.
+
+    Args:
+        proposed: SOP classes it proposed.
+        accepted: SOP classes this node takes.
+    """
+    known = set(proposed) & set(accepted)
+    if known:
+        return Refusal(
+            reason="no-transfer-syntax",
+            sentence=f"expected a transfer syntax this node takes, found none for {_names(known)}",
+            settings="",  # docs/conformance.md lists them; no setting adds one
+            wire=NO_CALLING,
+        )
+    storage = [uid for uid in (*accepted, *proposed) if UID(uid).keyword.endswith("Storage")]
+    classes = ", ".join(_quoted(UID(uid).keyword) for uid in dict.fromkeys(storage))
+    return Refusal(
+        reason="no-sop-class",
+        sentence=f"expected a SOP class this node takes, found {_names(proposed)}",
+        settings=f"[receiver]\nstorage_classes = [{classes}]\n",
+        wire=NO_CALLING,
+    )
+
+
+def _names(uids: Iterable[str]) -> str:
+    """Of SOP classes, for people; a caller may propose 128."""
+    names = sorted({UID(uid).name for uid in uids})
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more or "none"
 
 
 def _new_peer(ae_title: str, address: str) -> str:

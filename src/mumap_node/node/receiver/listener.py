@@ -7,8 +7,7 @@ connections are not associations: they take no place of one, and are closed afte
 import socket
 import socketserver
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any, cast
 
 import structlog
@@ -19,43 +18,24 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from pynetdicom.transport import (
     AddressInformation,
     AssociationSocket,
     ThreadedAssociationServer,
 )
 
-from mumap_node.node.receiver.access import Refusal, refuse_address, refuse_for_now, refuse_titles
-from mumap_node.node.receiver.places import Places
+from mumap_node.node.receiver.access import Refusal
+from mumap_node.node.receiver.door import Caller, Door
 from mumap_node.node.receiver.stepping import (
     WAIT_SECONDS,
     BoundedDimse,
     BulkSocket,
     SteppedUpperLayer,
 )
-from mumap_node.node.routing import Peer, find_peer, parse_address
-
-MOST_SILENT = 100
-"""Connections without an association; the oldest is closed for one more."""
+from mumap_node.node.routing import parse_address
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who opened an association.
-
-    Attributes:
-        calling_ae_title: What it calls itself.
-        called_ae_title: Whom it asked for.
-        address: IP address it calls from.
-        peer: Its name in the settings; empty before it was admitted.
-    """
-
-    calling_ae_title: str
-    called_ae_title: str
-    address: str
-    peer: str = ""
 
 
 Store = Callable[[Event, Caller], int]
@@ -66,8 +46,7 @@ class Listener(ThreadedAssociationServer):
     """Takes connections and serves each in a thread of its own.
 
     Attributes:
-        peers: Who may call.
-        places: Who is connected.
+        door: Lets callers in.
         store: Serves C-STORE.
     """
 
@@ -78,8 +57,7 @@ class Listener(ThreadedAssociationServer):
         self,
         ae: ApplicationEntity,
         address: tuple[str, int],
-        peers: Sequence[Peer],
-        max_associations: int,
+        door: Door,
         store: Store,
     ) -> None:
         """Bind the port.
@@ -87,16 +65,13 @@ class Listener(ThreadedAssociationServer):
         Args:
             ae: This node: its title, what it supports, its timeouts.
             address: IP address and port to listen on; port 0 for a free one.
-            peers: Who may call.
-            max_associations: Open at once; further ones are rejected for the moment.
+            door: Lets callers in.
             store: Serves C-STORE.
 
         Raises:
             OSError: It cannot be bound.
         """
-        self.peers, self.store = peers, store
-        self.max_associations = max_associations
-        self.places = Places(max_associations, MOST_SILENT)
+        self.door, self.store = door, store
         super().__init__(ae, address, ae.ae_title, ae.supported_contexts)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -109,11 +84,7 @@ class Listener(ThreadedAssociationServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
         """Whether anybody may call from this address."""
-        address = _plain(client_address[0])
-        refusal = refuse_address(self.peers, address)
-        if refusal is not None:
-            _log_rejection(Caller("", "", address), refusal)
-        return refusal is None
+        return self.door.may_connect(_plain(client_address[0]))
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Begin to serve a connection."""
@@ -173,25 +144,28 @@ class StorageAssociation(Association):
     def admit(self) -> Refusal | None:
         """Why the peer gets no association; None where it does, and a place is taken."""
         request = cast(A_ASSOCIATE, self.requestor.primitive)
-        calling, called = request.calling_ae_title.strip(), request.called_ae_title.strip()
-        peers, address = self._server.peers, self.caller.address
-        self.caller = Caller(calling, called, address)
-        refusal = refuse_titles(
-            peers, self.ae.ae_title.strip(), called=called, calling=calling, address=address
-        )
-        if refusal is None and not self._server.places.open(self):
-            refusal = refuse_for_now(self._server.max_associations)
-        if refusal is not None:
-            _log_rejection(self.caller, refusal)
-            return refusal
-        peer = find_peer(peers, calling, address)
-        self.caller = replace(self.caller, peer=peer.name if peer else "")
+        titles = request.calling_ae_title.strip(), request.called_ae_title.strip()
+        found = self._server.door.admit(self, Caller(*titles, self.caller.address))
+        if isinstance(found, Refusal):
+            return found
+        self.caller = found
         return None
+
+    def note_useless(self) -> None:
+        """Say so where the peer was let in, and can send nothing of what it proposed."""
+        accepted, refused, taken = (
+            [str(context.abstract_syntax) for context in contexts]
+            for contexts in (
+                self.accepted_contexts, self.rejected_contexts, self.ae.supported_contexts
+            )
+        )  # fmt: skip
+        if refused and set(accepted) <= {Verification}:
+            self._server.door.note_useless(self.caller, refused, taken)
 
     def run_reactor(self) -> None:
         """Serve the connection until one side ends it; an error costs this connection only."""
         began = time.monotonic()
-        self._server.places.enter(self)
+        self._server.door.places.enter(self)
         try:
             super().run_reactor()
         # pynetdicom raises whatever a peer's bytes provoke; it must not end the thread unheard.
@@ -200,7 +174,7 @@ class StorageAssociation(Association):
             self._abort_without_state()
         finally:
             self._close()
-            self._server.places.leave(self)
+            self._server.door.places.leave(self)
         if self.caller.peer:
             _log.info(
                 "association.ended",
@@ -269,6 +243,7 @@ class GuardedAcse(ACSE):
         refusal = assoc.admit()
         if refusal is None:
             super().negotiate_association()
+            assoc.note_useless()
         else:
             self.send_reject(*refusal.wire)
             assoc.kill()
@@ -277,16 +252,3 @@ class GuardedAcse(ACSE):
 def _plain(address: str) -> str:
     """An IP address as people write it: an IPv4 caller of an IPv6 port is an IPv4 caller."""
     return str(parse_address(address) or address)
-
-
-def _log_rejection(caller: Caller, refusal: Refusal) -> None:
-    """Say who was turned away, why, and what to write into the settings to let them in."""
-    _log.warning(
-        "association.rejected",
-        address=caller.address,
-        calling_ae_title=caller.calling_ae_title,
-        called_ae_title=caller.called_ae_title,
-        reason=refusal.reason,
-        sentence=refusal.sentence,
-        settings=refusal.settings,
-    )

@@ -18,7 +18,7 @@ from pynetdicom.events import Event
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import InputRejected, NodeError, TransientError
 from mumap_node.node import bell
-from mumap_node.node.receiver.listener import Caller
+from mumap_node.node.receiver.door import Caller
 from mumap_node.node.spool.files import Spool
 
 IMPLEMENTATION_VERSION_NAME = "MUMAP_NODE"

@@ -5,6 +5,7 @@ Every object is stored as it came and answered for only then; looking into it is
 
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -29,8 +30,10 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import ConfigurationError
+from mumap_node.node.receiver.door import Door
 from mumap_node.node.receiver.listener import Listener
 from mumap_node.node.receiver.reception import IMPLEMENTATION_VERSION_NAME, receive_object
+from mumap_node.node.rejections import Rejections
 from mumap_node.node.routing import Peer
 from mumap_node.node.spool.files import Spool
 
@@ -125,7 +128,7 @@ class Receiver:
         """
         self._listener.shutdown()
         self._listener.server_close()
-        places = self._listener.places
+        places = self._listener.door.places
         places.stop_silent()
         if places.wait_until_closed(seconds):
             _log.info("receiver.drained", count=0)
@@ -145,10 +148,10 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
     """
     store = partial(receive_object, spool, options.min_free_gb)
     address = (options.bind, options.port)
+    rejections = Rejections(spool.run, partial(datetime.now, UTC))
+    door = Door(options.ae_title, options.peers, options.max_associations, rejections)
     try:
-        listener = Listener(
-            _application_entity(options), address, options.peers, options.max_associations, store
-        )
+        listener = Listener(_application_entity(options), address, door, store)
     except OSError as error:
         raise ConfigurationError(
             "port-not-available",

@@ -1,8 +1,14 @@
+import tomllib
 from ipaddress import ip_network
 
 import pytest
 
-from mumap_node.node.receiver.access import refuse_address, refuse_for_now, refuse_titles
+from mumap_node.node.receiver.access import (
+    refuse_address,
+    refuse_contexts,
+    refuse_for_now,
+    refuse_titles,
+)
 from mumap_node.node.routing import Peer
 
 PEERS = (
@@ -52,3 +58,33 @@ def test_a_title_that_is_no_name_gets_one_that_can_be_pasted() -> None:
 
 def test_room_for_more_is_twice_as_much() -> None:
     assert refuse_for_now(50).settings == "[receiver]\nmax_associations = 100\n"
+
+
+NM, CT, VERIFICATION = (
+    "1.2.840.10008.5.1.4.1.1.20",
+    "1.2.840.10008.5.1.4.1.1.2",
+    "1.2.840.10008.1.1",
+)
+WORKLIST = "1.2.840.10008.5.1.4.31"
+
+
+def test_a_sop_class_nobody_takes_can_be_pasted_beside_those_that_are_taken() -> None:
+    refusal = refuse_contexts([CT, WORKLIST], [VERIFICATION, NM])
+
+    assert refusal.reason == "no-sop-class"
+    assert "CT Image Storage" in refusal.sentence
+    classes = tomllib.loads(refusal.settings)["receiver"]["storage_classes"]
+    assert classes == ["NuclearMedicineImageStorage", "CTImageStorage"]
+
+
+def test_what_is_taken_in_another_encoding_needs_no_setting() -> None:
+    refusal = refuse_contexts([NM], [VERIFICATION, NM])
+
+    assert (refusal.reason, refusal.settings) == ("no-transfer-syntax", "")
+    assert "Nuclear Medicine Image Storage" in refusal.sentence
+
+
+def test_a_caller_that_proposes_everything_gets_a_short_answer() -> None:
+    many = [f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(100, 228)]
+
+    assert "and 123 more" in refuse_contexts(many, [VERIFICATION, NM]).sentence
