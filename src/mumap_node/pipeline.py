@@ -16,6 +16,7 @@ from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
 from mumap_node.imaging.acquisition import Reconstruction
+from mumap_node.imaging.beats import with_even_views
 from mumap_node.imaging.change import find_change
 from mumap_node.imaging.correction import scatter_of
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict, relax, worst
@@ -175,7 +176,7 @@ def read_source(dataset: Dataset, card: ModelCard, request: Request) -> Source:
             "projections-not-reconstructed",
             f"expected a model whose card has a table [reconstruction], {card.identity} has none",
         )
-    measured = read_projections(dataset)
+    measured = with_even_views(read_projections(dataset))
     grid = measured.grid.of_slices(measured.seen_slices)
     _require_fit(quality.check_input(measured.acquisition, grid, card), request)
     nac = Reconstruction(reconstruct(measured, card.reconstruction), measured.acquisition)

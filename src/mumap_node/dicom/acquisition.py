@@ -1,5 +1,7 @@
 """What was imaged and through what: radionuclide, energy window and collimator."""
 
+from collections.abc import Collection
+
 from pydicom import Dataset
 
 from mumap_node.dicom.codes import RADIONUCLIDE_OF_SNOMED, SNOMED_SCHEMES, code_of
@@ -22,13 +24,8 @@ def read_acquisition(dataset: Dataset) -> Acquisition:
     _require_one(dataset, "NumberOfDetectors", "several-detectors")
     window = _energy_window(dataset)
     coded = coded_radionuclide(dataset)
-    radionuclide = coded or _radionuclide_of(window)
-    energy = EMISSION_ENERGY_KEV.get(radionuclide)
-    if energy is None:
-        raise InputRejected(
-            "unknown-emission-energy",
-            f"expected one of {', '.join(EMISSION_ENERGY_KEV)}, found {radionuclide}",
-        )
+    radionuclide = coded or infer_radionuclide(() if window is None else (window,))
+    energy = emission_energy_of(radionuclide)
     if window is not None and not window[0] <= energy <= window[1]:
         raise InputRejected(
             "radionuclide-contradicts-window",
@@ -99,6 +96,41 @@ def limits_of(item: Dataset) -> Window | None:
     return lower[0], upper[0]
 
 
+def emission_energy_of(radionuclide: str) -> float:
+    """Photopeak energy in keV.
+
+    Raises:
+        InputRejected: ``unknown-emission-energy``.
+    """
+    energy = EMISSION_ENERGY_KEV.get(radionuclide)
+    if energy is None:
+        raise InputRejected(
+            "unknown-emission-energy",
+            f"expected one of {', '.join(EMISSION_ENERGY_KEV)}, found {radionuclide}",
+        )
+    return energy
+
+
+def infer_radionuclide(windows: Collection[Window]) -> str:
+    """The only radionuclide we know whose photopeak any of the windows holds.
+
+    Raises:
+        InputRejected: ``unknown-emission-energy``.
+    """
+    found = [
+        name
+        for name, kev in EMISSION_ENERGY_KEV.items()
+        if any(lower <= kev <= upper for lower, upper in windows)
+    ]
+    if len(found) != 1:
+        raise InputRejected(
+            "unknown-emission-energy",
+            "expected a radionuclide code, or energy windows around one photopeak of "
+            f"{', '.join(EMISSION_ENERGY_KEV)}, found {len(found)} in {len(windows)} windows",
+        )
+    return found[0]
+
+
 def coded_radionuclide(dataset: Dataset) -> str:
     """Such as "Tc-99m"; empty where no SNOMED code states one.
 
@@ -117,16 +149,3 @@ def coded_radionuclide(dataset: Dataset) -> str:
             "ambiguous-radionuclide", f"expected one radionuclide, found {len(found)}"
         )
     return next(iter(found), "")
-
-
-def _radionuclide_of(window: Window | None) -> str:
-    """The only radionuclide we know whose photopeak the window holds."""
-    lower, upper = window or (0.0, 0.0)
-    found = [name for name, kev in EMISSION_ENERGY_KEV.items() if lower <= kev <= upper]
-    if len(found) != 1:
-        raise InputRejected(
-            "unknown-emission-energy",
-            "expected a radionuclide code, or an energy window around one photopeak of "
-            f"{', '.join(EMISSION_ENERGY_KEV)}, found {len(found)} in {lower:g} to {upper:g} keV",
-        )
-    return found[0]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from mumap_node.imaging.projections import Projections
-from mumap_node.imaging.reconstruction import Orbit, Projector, osem
+from mumap_node.imaging.reconstruction import Orbit, Projector, osem, passes_for
 from mumap_node.imaging.reconstruction.osem import NEGLIGIBLE
 from mumap_node.imaging.volume import Voxels
 
@@ -15,9 +15,8 @@ COARSE_MM = 13.0
 Attenuation is smooth along a ray: twice as fine tells no more and takes eight times as long."""
 
 MOST_VIEWS = 32
-ITERATIONS, SUBSETS, SUBSET_VIEWS = 4, 8, 4
-"""Of the OSEM: more of either moves no result by more than its spread between patients. A
-subset has at least so many views."""
+ITERATIONS, SUBSETS = 4, 8
+"""Of the OSEM: more of either moves no result by more than its spread between patients."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,10 +88,10 @@ class CoarseScan:
             (slices, bins, bins), self.spacing_mm, self.orbit,
             bins=bins, bin_mm=self.spacing_mm[2], lac_per_cm=lac,
         )  # fmt: skip
+        iterations, subsets = passes_for(views, ITERATIONS, SUBSETS)
         activity = osem(
-            self.counts, projector, iterations=ITERATIONS,
-            subsets=max(min(SUBSETS, views // SUBSET_VIEWS), 1), scatter=self.scatter,
-        )  # fmt: skip
+            self.counts, projector, iterations=iterations, subsets=subsets, scatter=self.scatter
+        )
         expected = projector.forward(activity).astype(np.float64)
         if self.scatter is not None:
             expected += self.scatter

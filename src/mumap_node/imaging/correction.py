@@ -12,18 +12,25 @@ import numpy as np
 from mumap_node.imaging import resampling
 from mumap_node.imaging.polar import LeftVentricle
 from mumap_node.imaging.projections import Projections, ScatterWindow
-from mumap_node.imaging.reconstruction import Orbit, Projector, Resolution, gaussian, osem
+from mumap_node.imaging.reconstruction import (
+    Orbit,
+    Projector,
+    Resolution,
+    gaussian,
+    osem,
+    passes_for,
+)
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
 
 ITERATIONS, SUBSETS = 4, 8
-"""Of every reconstruction; fewer subsets where there are fewer views."""
+"""Of every reconstruction; of few views as many updates."""
 
 FILTER_FWHM_MM = 8.0
 """Gaussian after the reconstruction."""
 
-FINEST_BIN_MM = 5.0
-"""Finer projections (matrices of 128) are added up 2 x 2: an eighth of the work, and the heart
-is the same to what SPECT resolves."""
+FINEST_MM = 5.0
+"""Finer bins and finer slices (matrices of 128) are added up in pairs: an eighth of the work, and
+the heart is the same to what SPECT resolves."""
 
 SLAB_MARGIN_MM = 40.0
 """Reconstructed beyond both ends of the ventricle. Attenuation acts within a slice; between
@@ -135,30 +142,28 @@ def reconstruct(slab: Measurement, grid: Geometry, lac: Volume | None) -> Volume
         resolution=slab.resolution,
         lac_per_cm=None if lac is None else np.maximum(resampling.onto(lac, grid).voxels, 0),
     )
-    subsets = min(SUBSETS, slab.orbit.views)
+    iterations, subsets = passes_for(slab.orbit.views, ITERATIONS, SUBSETS)
     counts = osem(
-        slab.photopeak, projector, iterations=ITERATIONS, subsets=subsets, scatter=slab.scatter
+        slab.photopeak, projector, iterations=iterations, subsets=subsets, scatter=slab.scatter
     )
     smooth = gaussian(counts, grid.spacing_mm, FILTER_FWHM_MM)
     return Volume(smooth.astype(np.float32), grid, Quantity.COUNTS)
 
 
 def _rebinned(measurement: Measurement) -> Measurement:
-    sizes = measurement.photopeak.shape[1:]
-    if measurement.bin_mm >= FINEST_BIN_MM or any(size % 2 for size in sizes):
-        return measurement
-    scatter = measurement.scatter
+    slices, bins = measurement.photopeak.shape[1:]
+    along = 2 if measurement.slice_mm < FINEST_MM and slices % 2 == 0 else 1
+    across = 2 if measurement.bin_mm < FINEST_MM and bins % 2 == 0 else 1
+
+    def added(counts: Voxels) -> Voxels:
+        parts = counts.reshape(len(counts), slices // along, along, bins // across, across)
+        sums: Voxels = parts.sum(axis=(2, 4))
+        return sums
+
     return replace(
         measurement,
-        photopeak=_pairs_added(measurement.photopeak),
-        scatter=None if scatter is None else _pairs_added(scatter),
-        bin_mm=2 * measurement.bin_mm,
-        slice_mm=2 * measurement.slice_mm,
+        photopeak=added(measurement.photopeak),
+        scatter=None if measurement.scatter is None else added(measurement.scatter),
+        bin_mm=across * measurement.bin_mm,
+        slice_mm=along * measurement.slice_mm,
     )
-
-
-def _pairs_added(counts: Voxels) -> Voxels:
-    views, slices, bins = counts.shape
-    pairs = counts.reshape(views, slices // 2, 2, bins // 2, 2)
-    added: Voxels = pairs.sum(axis=(2, 4))
-    return added

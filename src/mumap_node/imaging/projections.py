@@ -45,9 +45,9 @@ class Projections:
         direction_is_stated: False where it was taken from custom, not from the header, that the
             first row is the head end and rows run as the camera sees them.
         is_head_first: Whether the header says that the head entered the gantry first.
-        seconds_per_view: Time at each angle; None where the header does not say.
         accepted_beats: Share of the heartbeats whose counts are in here, 0 to 1; None where the
-            acquisition was not gated, or the header does not say.
+            acquisition was not gated, or the header does not say. Views may hold different
+            shares (``beats``).
         acquisition: Radionuclide, photopeak window and collimator.
 
     Raises:
@@ -64,7 +64,6 @@ class Projections:
     radii_are_stated: bool
     direction_is_stated: bool
     is_head_first: bool
-    seconds_per_view: float | None
     accepted_beats: float | None
     acquisition: Acquisition
 

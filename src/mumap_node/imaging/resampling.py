@@ -18,8 +18,8 @@ interpolated. Decimal strings in DICOM headers round at about a hundredth of tha
 NEGLIGIBLE_WEIGHT = 1e-7
 """Of a voxel in an interpolated value; below the precision of float32."""
 
-FWHM_PER_SIGMA = 2.3548
-"""Of a Gaussian: the square root of 8 ln 2."""
+FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
+"""Of a Gaussian."""
 
 
 def upright(geometry: Geometry) -> Geometry:

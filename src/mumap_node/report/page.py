@@ -21,6 +21,7 @@ LEFT, RIGHT_X = 920, 998
 """Width of the pictures, and where the words beside them begin."""
 
 BANNER = "RESEARCH - SYNTHETIC - NOT FOR DIAGNOSIS"
+TITLE = "What attenuation correction would change"
 SUBTITLE = (
     "The attenuation map was predicted by a network, not measured. Reconstructions are the node's "
     "own, of the same projections."
@@ -98,7 +99,8 @@ def _draw_frame(canvas: Canvas, report: Report) -> None:
         size = 22 if y == 0 else 13
         canvas.fill(0, y, WIDTH, height, AMBER)
         canvas.write(BANNER, WIDTH / 2, y + height / 2, size, PAGE, bold=True, anchor="mm")
-    canvas.write("What attenuation correction would change", MARGIN, TITLE_Y, 27, bold=True)
+    title_x = MARGIN + LEFT // 2  # viewers write into the corners
+    canvas.write(TITLE, title_x, TITLE_Y, 27, bold=True, anchor="ma")
     canvas.write(SUBTITLE, WIDTH - MARGIN, TITLE_Y + 13, 14, FAINT, anchor="ra")
     canvas.fill(MARGIN, POLAR_Y - 16, WIDTH - 2 * MARGIN, 1, RULE)
     canvas.fill(MARGIN, FOOTER_Y, WIDTH - 2 * MARGIN, 1, RULE)
@@ -107,7 +109,9 @@ def _draw_frame(canvas: Canvas, report: Report) -> None:
         f"Model {report.model}   SHA-256 {report.sha256}",
         f"mumap-node {report.software_version}   {energy}",
     ]
-    canvas.write_lines(lines, MARGIN, FOOTER_Y + 9, 14, FAINT)
+    for number, line in enumerate(lines):
+        y = FOOTER_Y + 9 + number * line_height(14)
+        canvas.write(line, WIDTH / 2, y, 14, FAINT, anchor="ma")
 
 
 def _draw_hearts(canvas: Canvas, change: Change | None) -> None:
@@ -144,15 +148,20 @@ def _changes(change: Change | None) -> list[str]:
     resolution = "modelled" if change.models_resolution else "not modelled"
     scatter = "corrected." if change.corrects_scatter else f"NOT corrected: {UNSCATTERED}"
     settings = (
-        f"OSEM {correction.ITERATIONS} x {correction.SUBSETS}, "
+        f"OSEM of {correction.ITERATIONS * correction.SUBSETS} updates or a few more, "
         f"Gaussian {correction.FILTER_FWHM_MM:g} mm"
     )
+    up, down = (round(segments[at]) for at in (rise, fall))
     return [
-        f"Most up: {segments[rise]:+.0f} points, {SEGMENT_NAMES[rise]} (segment {rise + 1}).",
-        f"Most down: {segments[fall]:+.0f} points, {SEGMENT_NAMES[fall]} (segment {fall + 1}).",
+        f"{'Most up' if up > 0 else 'Least down'}: {up:+d} points, {_named(rise)}.",
+        f"{'Most down' if down < 0 else 'Least up'}: {down:+d} points, {_named(fall)}.",
         SCALED,
         f"Both reconstructions: {settings}; resolution {resolution}, scatter {scatter}",
     ]
+
+
+def _named(segment: int) -> str:
+    return f"{SEGMENT_NAMES[segment]} (segment {segment + 1})"
 
 
 def _checked(findings: Sequence[Finding]) -> str:

@@ -14,7 +14,7 @@ from mumap_node.imaging.attenuation import (
     SOFT_TISSUE_LAC_140KEV_PER_CM,
     SPONGY_BONE_LAC_140KEV_PER_CM,
 )
-from mumap_node.imaging.reconstruction.resolution import FWHM_PER_SIGMA
+from mumap_node.imaging.resampling import FWHM_PER_SIGMA
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 
 Mask = NDArray[np.bool_]

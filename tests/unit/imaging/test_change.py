@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hearts import ball, grid, heart, torso
-from mumap_node.imaging.acquisition import Acquisition
+from measured import TECHNETIUM, projections
 from mumap_node.imaging.change import find_change
 from mumap_node.imaging.heart import find_left_ventricle
-from mumap_node.imaging.projections import Projections, ScatterWindow
+from mumap_node.imaging.projections import ScatterWindow
 from mumap_node.imaging.reconstruction import Projector, gaussian, osem
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 from thorax import LEHR, cardiac_orbit
@@ -18,7 +18,6 @@ BIN_MM, ORBIT = 7.0, cardiac_orbit(30)
 MIDDLE_MM = (0.0, 0.0, 300.0)
 GRID = grid(BIN_MM, extent_mm=(240, 380, 380))
 PATIENT = heart((40.0, -30.0, 10.0))
-TECHNETIUM = Acquisition("Tc-99m", True, 140.511, (126.5, 154.6), "PARA", "LEHR")
 
 
 def moved(volume):
@@ -51,13 +50,8 @@ def acquired(of=PATIENT, **changes):
     photopeak = np.random.default_rng(1).poisson(counts).astype(np.float32)
     voxels = gaussian(osem(photopeak, projector(), iterations=3, subsets=6), GRID.spacing_mm, 10.0)
     nac = moved(Volume(voxels.astype(np.float32), GRID, Quantity.COUNTS))
-    taken = Projections(
-        photopeak=photopeak, scatter=(), orbit=ORBIT, slice_mm=BIN_MM, bin_mm=BIN_MM,
-        middle_z_mm=MIDDLE_MM[2], frame_of_reference_uid="", radii_are_stated=True,
-        direction_is_stated=True, is_head_first=True,
-        seconds_per_view=20.0, accepted_beats=None, acquisition=TECHNETIUM,
-    )  # fmt: skip
-    return replace(taken, **changes), nac
+    stated = {"middle_z_mm": MIDDLE_MM[2], **changes}
+    return projections(photopeak, ORBIT, (BIN_MM, BIN_MM), **stated), nac
 
 
 def spread(polar):
@@ -104,28 +98,28 @@ def test_the_ventricle_is_found_where_the_patient_has_it(change):
 
 
 def test_without_a_ventricle_there_is_no_change():
-    projections, nac = acquired(None)
+    taken, nac = acquired(None)
 
-    assert find_change(projections, nac, moved(lac())) is None
+    assert find_change(taken, nac, moved(lac())) is None
 
 
 def test_a_ventricle_the_camera_cut_off_is_not_compared(examined):
     """The reconstruction shows it, but the projections do not hold all its rows."""
-    projections, nac = examined
-    photopeak = projections.photopeak.copy()
+    taken, nac = examined
+    photopeak = taken.photopeak.copy()
     photopeak[:, 20:] = 0
 
     assert find_left_ventricle(nac) is not None
-    assert find_change(replace(projections, photopeak=photopeak), nac, moved(lac())) is None
+    assert find_change(replace(taken, photopeak=photopeak), nac, moved(lac())) is None
 
 
 def test_physics_is_modelled_only_where_the_header_states_it(examined, change):
-    projections, nac = examined
-    lower = ScatterWindow(0.05 * projections.photopeak, (114.5, 126.5))
+    taken, nac = examined
+    lower = ScatterWindow(0.05 * taken.photopeak, (114.5, 126.5))
     unnamed = replace(TECHNETIUM, collimator_name="", energy_window_kev=None)
 
     def found(**changes):
-        return find_change(replace(projections, **changes), nac, moved(lac()))
+        return find_change(replace(taken, **changes), nac, moved(lac()))
 
     assert (change.models_resolution, change.corrects_scatter) == (True, False)
     assert found(scatter=(lower,)).corrects_scatter

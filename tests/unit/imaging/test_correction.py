@@ -64,8 +64,16 @@ def test_fine_projections_are_added_up():
     assert grid.spacing_mm == pytest.approx((6.6, 6.6, 6.6))
     assert slab.photopeak.shape[2] == fine.photopeak.shape[2] // 2
     assert grid.centre_mm[:2] == pytest.approx((0, 0))
+
+
+def test_bins_and_slices_are_added_up_where_they_are_fine_and_even_in_number():
+    small = replace(HEART, length_mm=40.0, radius_mm=15.0, centre_mm=(0.0, 0.0, 0.0))
+    fine = replace(measurement(), bin_mm=3.3, slice_mm=3.3)
     odd = replace(fine, photopeak=fine.photopeak[:, :, :-1])
-    assert around_heart(odd, small)[1].spacing_mm == pytest.approx((3.3, 3.3, 3.3))
+    thick = replace(fine, slice_mm=6.0)
+
+    assert around_heart(odd, small)[1].spacing_mm == pytest.approx((6.6, 3.3, 3.3))
+    assert around_heart(thick, small)[1].spacing_mm == pytest.approx((6.0, 6.6, 6.6))
 
 
 def test_scatter_is_added_up_and_cut_like_the_photopeak():

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import phantoms
-from mumap_node.imaging.acquisition import Acquisition
+from measured import projections
 from mumap_node.imaging.findings import Verdict, worst
 from mumap_node.imaging.measurement import Fit, check_measurement, measure
 from mumap_node.imaging.model_card import FitLimits, WarnFail
-from mumap_node.imaging.projections import Projections
 from mumap_node.imaging.reconstruction import Orbit, Projector
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
 
@@ -31,24 +30,10 @@ def project(activity, lac, orbit=ORBIT, spacing_mm=13.0):
     return projector.forward(activity)
 
 
-def projections(expected, orbit=ORBIT, spacing_mm=13.0):
+def counted(expected, orbit=ORBIT, spacing_mm=13.0):
     level = COUNTS / max(expected.sum(dtype=np.float64), 1)
-    counts = np.random.default_rng(0).poisson(level * expected)
-    return Projections(
-        photopeak=counts.astype(np.float32),
-        scatter=(),
-        orbit=orbit,
-        slice_mm=spacing_mm,
-        bin_mm=spacing_mm,
-        middle_z_mm=None,
-        frame_of_reference_uid="",
-        radii_are_stated=True,
-        direction_is_stated=True,
-        is_head_first=True,
-        seconds_per_view=None,
-        accepted_beats=None,
-        acquisition=Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR"),
-    )
+    counts = np.random.default_rng(0).poisson(level * expected).astype(np.float32)
+    return projections(counts, orbit, (spacing_mm, spacing_mm))
 
 
 def mumap(lac, spacing_mm=13.0):
@@ -81,7 +66,7 @@ def thorax(shape, spacing_mm):
 
 LAC, ACTIVITY = thorax((10, 28, 28), 13.0)
 EXPECTED = project(ACTIVITY, LAC)
-MEASURED = projections(EXPECTED)
+MEASURED = counted(EXPECTED)
 NO_SCATTER = np.zeros_like(EXPECTED)
 
 
@@ -132,7 +117,7 @@ def test_scatter_that_nobody_subtracts_asks_for_coefficients_of_a_broad_beam():
     """Here what broad-beam coefficients let through beyond narrow ones is the scatter."""
     primary, broad = project(ACTIVITY, LAC), project(ACTIVITY, np.float32(0.8) * LAC)
     level = np.float32(COUNTS / broad.sum())
-    measured = projections(level * broad)
+    measured = counted(level * broad)
 
     known, ignored = (
         fit(LAC, measured, scatter) for scatter in (level * (broad - primary), NO_SCATTER)
@@ -166,7 +151,7 @@ def test_a_map_in_the_wrong_unit_explains_the_counts_worse_than_air():
 def test_a_body_that_goes_on_alike_says_nothing_of_its_height():
     lac, activity = (np.repeat(voxels[5:6], 6, axis=0) for voxels in (LAC, ACTIVITY))
 
-    found = fit(lac, projections(project(activity, lac)), np.zeros((32, 6, 28), np.float32))
+    found = fit(lac, counted(project(activity, lac)), np.zeros((32, 6, 28), np.float32))
 
     assert found.shift_mm[0] == 0
     np.testing.assert_allclose(found.shift_mm[1:], 0, atol=3.0)
@@ -188,7 +173,7 @@ def test_the_order_of_the_views_does_not_matter(right, order):
 def test_fine_bins_many_views_and_odd_numbers_give_the_same_answer(size, spacing_mm, views):
     orbit = Orbit(225 - np.arange(views) * 180.0 / views, np.full(views, 250.0))
     lac, activity = thorax((6, size, size), spacing_mm)
-    measured = projections(project(activity, lac, orbit, spacing_mm), orbit, spacing_mm)
+    measured = counted(project(activity, lac, orbit, spacing_mm), orbit, spacing_mm)
 
     found = fit(moved(lac, 0, 0, 13.0 / spacing_mm), measured, None, spacing_mm)
 
@@ -209,7 +194,7 @@ def test_slices_the_detector_does_not_reach_say_nothing(right):
 @pytest.mark.parametrize("slices", [1, 3])
 def test_a_few_thin_slices_are_enough_to_find_a_map_aside(slices):
     lac, activity = thorax((slices, 140, 140), 2.6)
-    measured = projections(project(activity, lac, spacing_mm=2.6), spacing_mm=2.6)
+    measured = counted(project(activity, lac, spacing_mm=2.6), spacing_mm=2.6)
     aside = moved(lac, 0, 0, 5)
 
     found = fit(aside, measured, None, spacing_mm=2.6)
@@ -224,7 +209,7 @@ def test_a_few_thin_slices_are_enough_to_find_a_map_aside(slices):
         (MEASURED, mumap(LAC, 12.0), None, "expected an upright map"),
         (MEASURED, mumap(0 * LAC), None, "expected a map with a body"),
         (MEASURED, mumap(LAC), NO_SCATTER[1:], "expected scatter of shape"),
-        (projections(NO_SCATTER), mumap(LAC), None, "expected counts"),
+        (counted(NO_SCATTER), mumap(LAC), None, "expected counts"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(measured, map_, scatter, words):

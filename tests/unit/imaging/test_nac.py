@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mumap_node.imaging.acquisition import Acquisition
+from measured import projections
 from mumap_node.imaging.model_card import NacReconstruction
 from mumap_node.imaging.nac import reconstruct
 from mumap_node.imaging.projections import Projections
@@ -14,7 +14,7 @@ SETTINGS = NacReconstruction(iterations=3, subsets=8, cutoff_per_cm=0.4, order=5
 SHAPE, SPACING_MM = (6, 24, 24), (8.0, 10.0, 10.0)
 
 
-def measured(views: int = 32, empty: int = 0) -> tuple[Projections, np.ndarray]:
+def measured(views: int = 32, empty: int = 0) -> Projections:
     """A body with a spot at the patient's left, in front, and rows beside that see nothing."""
     orbit = Orbit(225.0 - 180.0 / views * np.arange(views), np.full(views, 220.0))
     _, row, column = np.indices(SHAPE)
@@ -22,27 +22,13 @@ def measured(views: int = 32, empty: int = 0) -> tuple[Projections, np.ndarray]:
     body[3:5, 7:9, 14:16] = 20
     projector = Projector(SHAPE, SPACING_MM, orbit, bins=SHAPE[2], bin_mm=SPACING_MM[2])
     counts = np.pad(projector.forward(body), ((0, 0), (empty, empty), (0, 0)))
-    return Projections(
-        photopeak=counts,
-        scatter=(),
-        orbit=orbit,
-        slice_mm=SPACING_MM[0],
-        bin_mm=SPACING_MM[2],
-        middle_z_mm=50.0,
-        frame_of_reference_uid="",
-        radii_are_stated=True,
-        direction_is_stated=True,
-        is_head_first=True,
-        seconds_per_view=None,
-        accepted_beats=None,
-        acquisition=Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR"),
-    ), body
+    return projections(counts, orbit, SPACING_MM[:2], middle_z_mm=50.0)
 
 
 def test_a_spot_is_reconstructed_where_it_is_in_the_patient():
-    projections, _ = measured()
+    taken = measured()
 
-    nac = reconstruct(projections, SETTINGS)
+    nac = reconstruct(taken, SETTINGS)
 
     assert nac.quantity is Quantity.COUNTS
     brightest = np.unravel_index(nac.voxels.argmax(), nac.voxels.shape)
@@ -50,17 +36,17 @@ def test_a_spot_is_reconstructed_where_it_is_in_the_patient():
 
 
 def test_it_is_osem_and_a_butterworth_filter_with_the_settings_of_the_card():
-    projections, _ = measured()
-    projector = Projector(SHAPE, SPACING_MM, projections.orbit, bins=SHAPE[2], bin_mm=10.0)
+    taken = measured()
+    projector = Projector(SHAPE, SPACING_MM, taken.orbit, bins=SHAPE[2], bin_mm=10.0)
 
-    voxels = osem(projections.photopeak, projector, iterations=3, subsets=8)
+    voxels = osem(taken.photopeak, projector, iterations=3, subsets=8)
 
     expected = np.maximum(butterworth(voxels, SPACING_MM, 0.4, 5), 0)
-    np.testing.assert_array_equal(reconstruct(projections, SETTINGS).voxels, expected)
+    np.testing.assert_array_equal(reconstruct(taken, SETTINGS).voxels, expected)
 
 
 def test_slices_no_detector_saw_are_left_out_and_the_others_stay_where_they_are():
-    whole, padded = (reconstruct(measured(empty=empty)[0], SETTINGS) for empty in (0, 2))
+    whole, padded = (reconstruct(measured(empty=empty), SETTINGS) for empty in (0, 2))
 
     assert padded.voxels.shape == whole.voxels.shape
     np.testing.assert_allclose(padded.geometry.affine, whole.geometry.affine)
@@ -69,10 +55,10 @@ def test_slices_no_detector_saw_are_left_out_and_the_others_stay_where_they_are(
 
 @pytest.mark.parametrize(("views", "subsets", "iterations"), [(12, 3, 8), (3, 1, 24)])
 def test_few_views_make_fewer_subsets_and_as_many_updates(views, subsets, iterations):
-    projections, _ = measured(views)
-    projector = Projector(SHAPE, SPACING_MM, projections.orbit, bins=SHAPE[2], bin_mm=10.0)
+    taken = measured(views)
+    projector = Projector(SHAPE, SPACING_MM, taken.orbit, bins=SHAPE[2], bin_mm=10.0)
 
-    voxels = osem(projections.photopeak, projector, iterations=iterations, subsets=subsets)
+    voxels = osem(taken.photopeak, projector, iterations=iterations, subsets=subsets)
 
     expected = np.maximum(butterworth(voxels, SPACING_MM, 0.4, 5), 0)
-    np.testing.assert_array_equal(reconstruct(projections, SETTINGS).voxels, expected)
+    np.testing.assert_array_equal(reconstruct(taken, SETTINGS).voxels, expected)

@@ -3,33 +3,16 @@
 import numpy as np
 import pytest
 
-from mumap_node.imaging.acquisition import Acquisition
-from mumap_node.imaging.projections import Projections, ScatterWindow
+from measured import projections
+from mumap_node.imaging.projections import ScatterWindow
 from mumap_node.imaging.reconstruction import Orbit
 
+ORBIT = Orbit(np.arange(4) * 90.0, np.full(4, 200.0))
 
-def projections(
-    photopeak: np.ndarray,
-    scatter: np.ndarray | None = None,
-    views: int = 4,
-    middle_z_mm: float | None = None,
-) -> Projections:
+
+def taken(photopeak: np.ndarray, scatter: np.ndarray | None = None, **stated: object):
     beside = () if scatter is None else (ScatterWindow(scatter, (114.0, 126.0)),)
-    return Projections(
-        photopeak=photopeak,
-        scatter=beside,
-        orbit=Orbit(np.arange(views) * 90.0, np.full(views, 200.0)),
-        slice_mm=4.0,
-        bin_mm=5.0,
-        middle_z_mm=middle_z_mm,
-        frame_of_reference_uid="2.25.1",
-        radii_are_stated=True,
-        direction_is_stated=True,
-        is_head_first=True,
-        seconds_per_view=None,
-        accepted_beats=None,
-        acquisition=Acquisition("Tc-99m", True, 140.5, (126.0, 154.0), "PARA", "LEHR"),
-    )
+    return projections(photopeak, ORBIT, (4.0, 5.0), scatter=beside, **stated)
 
 
 def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
@@ -37,7 +20,7 @@ def zeros(*shape: int, dtype: type = np.float32) -> np.ndarray:
 
 
 def test_counts_cannot_be_changed():
-    found = projections(zeros(4, 2, 3), zeros(4, 2, 3))
+    found = taken(zeros(4, 2, 3), zeros(4, 2, 3))
 
     for counts in (found.photopeak, found.scatter[0].counts):
         with pytest.raises(ValueError, match="read-only"):
@@ -56,11 +39,11 @@ def test_counts_cannot_be_changed():
 )
 def test_counts_that_do_not_belong_together_are_an_error(arguments, message):
     with pytest.raises(ValueError, match=message):
-        projections(*arguments)
+        taken(*arguments)
 
 
 def test_the_grid_is_centred_on_the_rotation_and_upright():
-    grid = projections(zeros(4, 3, 6), middle_z_mm=-100.0).grid
+    grid = taken(zeros(4, 3, 6), middle_z_mm=-100.0, frame_of_reference_uid="2.25.1").grid
 
     assert grid.shape == (3, 6, 6)
     assert grid.spacing_mm == (4.0, 5.0, 5.0)
@@ -71,7 +54,7 @@ def test_the_grid_is_centred_on_the_rotation_and_upright():
 
 
 def test_where_no_height_is_stated_the_middle_is_0():
-    assert projections(zeros(4, 3, 6)).grid.centre_mm[2] == 0
+    assert taken(zeros(4, 3, 6)).grid.centre_mm[2] == 0
 
 
 def test_slices_no_detector_saw_are_told_from_those_it_saw():
@@ -80,8 +63,8 @@ def test_slices_no_detector_saw_are_told_from_those_it_saw():
     counts[0, 3] = 0  # a dark row among those seen is seen
     counts[2, 7, 1] = 1  # one stray count is no row
 
-    assert projections(counts).seen_slices == slice(2, 6)
+    assert taken(counts).seen_slices == slice(2, 6)
 
 
 def test_without_any_counts_all_slices_are_taken():
-    assert projections(zeros(4, 8, 3)).seen_slices == slice(0, 8)
+    assert taken(zeros(4, 8, 3)).seen_slices == slice(0, 8)

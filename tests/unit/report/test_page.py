@@ -1,5 +1,7 @@
 """What a person sees on the page."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -89,8 +91,27 @@ def test_the_page_names_model_hash_and_software(said):
 def test_the_segments_that_change_most_are_named(said):
     """Half of segment 1 rises by 20 points, all others by 5."""
     assert "Most up: +12 points, basal anterior (segment 1)" in said
-    assert "Most down: +5 points" in said
+    assert "Least up: +5 points" in said
     assert said.count("+5") >= 16
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        (65.0, ("Most up: +8 points", "Most down: -5 points")),
+        (45.0, ("Least down: -2 points", "Most down: -25 points")),
+        (70.0, ("Most up: +10 points", "Least up: +0 points")),
+    ],
+)
+def test_a_fall_is_called_a_fall_and_a_rise_a_rise(others, words):
+    corrected = np.full((24, 72), others)
+    corrected[18:, :6] = 90
+    made = replace(change(), corrected=PolarMap(corrected))
+
+    said = written(report(change=made))
+
+    for word in words:
+        assert word in said
 
 
 def test_the_verdicts_have_colours_and_the_gravest_comes_first(drawn):

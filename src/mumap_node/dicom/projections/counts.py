@@ -88,7 +88,7 @@ def read_accepted_beats(dataset: Dataset) -> float | None:
     """Share of the heartbeats that were accepted by any R-R interval; None where not stated.
 
     Beats one interval rejects another may accept (C.8.4.13), so each counts all beats. The header
-    does not say at which views beats were rejected, so nothing can be made up for.
+    does not say at which views beats were rejected.
     """
     intervals = [
         data

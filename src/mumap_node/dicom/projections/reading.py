@@ -18,11 +18,7 @@ from mumap_node.dicom.projections.counts import (
 from mumap_node.dicom.projections.frames import read_frames
 from mumap_node.dicom.projections.placement import read_placement, require_centred
 from mumap_node.dicom.projections.radii import read_radii
-from mumap_node.dicom.projections.rotations import (
-    read_angles,
-    read_rotations,
-    read_seconds_per_view,
-)
+from mumap_node.dicom.projections.rotations import read_angles, read_rotations
 from mumap_node.dicom.projections.windows import read_windows
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.projections import Projections, ScatterWindow
@@ -84,7 +80,6 @@ def read_projections(dataset: Dataset) -> Projections:
         radii_are_stated=radii_are_stated,
         direction_is_stated=placement.is_stated,
         is_head_first=read_entry(dataset) is Entry.HEAD_FIRST,
-        seconds_per_view=read_seconds_per_view(rotations),
         accepted_beats=read_accepted_beats(dataset),
         acquisition=windows.acquisition(*collimator),
     )

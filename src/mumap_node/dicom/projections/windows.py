@@ -6,14 +6,20 @@ write anything. Source: PS3.3 C.8.4.10, NM Isotope Module.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pydicom import Dataset
 
-from mumap_node.dicom.acquisition import Window, coded_radionuclide, limits_of
+from mumap_node.dicom.acquisition import (
+    Window,
+    coded_radionuclide,
+    emission_energy_of,
+    infer_radionuclide,
+    limits_of,
+)
 from mumap_node.dicom.elements import items
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.acquisition import Acquisition
-from mumap_node.imaging.attenuation import EMISSION_ENERGY_KEV
 
 BORDER_SHARE = 0.02
 """Of the emission energy, by which windows that border on each other may overlap or part: limits
@@ -67,13 +73,8 @@ def read_windows(dataset: Dataset, in_vector: Sequence[int]) -> Windows:
     """
     ranges = _ranges(dataset, in_vector)
     coded = coded_radionuclide(dataset)
-    radionuclide = coded or _radionuclide_of(ranges)
-    energy = EMISSION_ENERGY_KEV.get(radionuclide)
-    if energy is None:
-        raise InputRejected(
-            "unknown-emission-energy",
-            f"expected one of {', '.join(EMISSION_ENERGY_KEV)}, found {radionuclide}",
-        )
+    radionuclide = coded or infer_radionuclide(tuple(chain.from_iterable(ranges.values())))
+    energy = emission_energy_of(radionuclide)
     if not any(ranges.values()) and tuple(in_vector) == (1,):
         return Windows(radionuclide, bool(coded), energy, 1, None, {})
     holding = [number for number, limits in ranges.items() if _holds(limits, energy)]
@@ -108,22 +109,6 @@ def _ranges(dataset: Dataset, in_vector: Sequence[int]) -> dict[int, tuple[Windo
         for number, window in enumerate(items(dataset, "EnergyWindowInformationSequence"), start=1)
         if number in in_vector
     }
-
-
-def _radionuclide_of(ranges: Mapping[int, tuple[Window, ...]]) -> str:
-    """The only radionuclide we know whose photopeak any window holds."""
-    found = [
-        name
-        for name, energy in EMISSION_ENERGY_KEV.items()
-        if any(_holds(limits, energy) for limits in ranges.values())
-    ]
-    if len(found) != 1:
-        raise InputRejected(
-            "unknown-emission-energy",
-            "expected a radionuclide code, or energy windows around one photopeak of "
-            f"{', '.join(EMISSION_ENERGY_KEV)}, found {len(found)} in {len(ranges)} windows",
-        )
-    return found[0]
 
 
 def _single(ranges: tuple[Window, ...]) -> tuple[Window, ...]:

@@ -9,7 +9,7 @@ good as the Gaussian between them: reconstructions differ by 0.01 %.
 import numpy as np
 from numpy.typing import NDArray
 
-from mumap_node.imaging.reconstruction.resolution import FWHM_PER_SIGMA
+from mumap_node.imaging.resampling import FWHM_PER_SIGMA
 from mumap_node.imaging.volume import Matrix, Voxels
 
 ANCHOR_STEP = 1.08

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.fft import dctn, idctn
 from scipy.ndimage import gaussian_filter
 
-from mumap_node.imaging.reconstruction.resolution import FWHM_PER_SIGMA
+from mumap_node.imaging.resampling import FWHM_PER_SIGMA
 from mumap_node.imaging.volume import Voxels
 
 

@@ -9,6 +9,9 @@ from mumap_node.imaging.volume import Voxels
 
 GOLDEN_SECTION = (np.sqrt(5) - 1) / 2
 
+LEAST_VIEWS = 4
+"""In a subset; with fewer its noise is taken for the patient."""
+
 NEGLIGIBLE = 1e-6
 """Of the mean counts of a bin: fewer expected counts are rounding, no divisor."""
 
@@ -73,6 +76,21 @@ def osem(
             )
             voxels[voxels < least_voxel] = 0
     return np.ascontiguousarray(voxels)
+
+
+def passes_for(views: int, iterations: int, subsets: int) -> tuple[int, int]:
+    """Iterations and subsets that make as many updates of few views, or a few more.
+
+    A subset has ``LEAST_VIEWS``, so that of few views there are fewer subsets, and more iterations
+    for them.
+
+    Args:
+        views: Of the orbit.
+        iterations: Of many views.
+        subsets: Of many views.
+    """
+    fewer = max(min(subsets, views // LEAST_VIEWS), 1)
+    return -(-iterations * subsets // fewer), fewer
 
 
 def ordered_subsets(orbit: Orbit, subsets: int) -> list[NDArray[np.intp]]:

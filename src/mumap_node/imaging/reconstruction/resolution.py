@@ -7,9 +7,6 @@ from numpy.typing import ArrayLike
 
 from mumap_node.imaging.volume import Matrix
 
-FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
-"""Of a Gaussian."""
-
 
 @dataclass(frozen=True, slots=True)
 class Resolution:

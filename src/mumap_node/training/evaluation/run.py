@@ -33,7 +33,7 @@ CORRECTION = (
     f"OSEM {correction.ITERATIONS} x {correction.SUBSETS} with attenuation, resolution and "
     f"scatter, Gaussian {correction.FILTER_FWHM_MM:g} mm, the slices within "
     f"{correction.SLAB_MARGIN_MM:g} mm of the heart, projections added up to pixels of at least "
-    f"{correction.FINEST_BIN_MM:g} mm"
+    f"{correction.FINEST_MM:g} mm"
 )
 
 

@@ -99,13 +99,13 @@ def test_two_heads_in_a_second_rotation_need_its_start():
 
 def test_a_second_rotation_may_turn_back():
     """There and back again: the same angles twice, each of them a view."""
-    dataset = in_two_rotations(tomo())
-    changed(dataset, 1, StartAngle="146.25", RotationDirection="CC")
+    dataset = in_two_rotations(tomo(acquired(orbit_of(arc_deg=360))))
+    changed(dataset, 1, StartAngle="67.5", RotationDirection="CC")
 
     found = read(dataset)
 
-    np.testing.assert_allclose(found.orbit.angles_deg[:8], 225 - 11.25 * np.arange(8))
-    np.testing.assert_allclose(found.orbit.angles_deg[8:], 146.25 + 11.25 * np.arange(8))
+    np.testing.assert_allclose(found.orbit.angles_deg[:8], 225 - 22.5 * np.arange(8))
+    np.testing.assert_allclose(found.orbit.angles_deg[8:], 67.5 + 22.5 * np.arange(8))
 
 
 def test_one_rotation_item_for_each_head_gives_each_its_angles():
@@ -173,10 +173,30 @@ def test_the_scan_arc_is_that_of_one_head_or_of_both(arc):
     same(read(changed(tomo(TWO_HEADS), ScanArc=arc)), TWO_HEADS)
 
 
-def test_the_time_at_each_angle_is_read():
-    assert read(tomo()).seconds_per_view == 25
-    assert read(changed(tomo(), ActualFrameDuration=None)).seconds_per_view is None
-    assert read(changed(tomo(), ActualFrameDuration="-1")).seconds_per_view is None
+@pytest.mark.parametrize("arc_deg", [162, 180, 360])
+def test_an_arc_that_leaves_few_directions_out_is_read(arc_deg):
+    ideal = acquired(orbit_of(arc_deg=arc_deg))
+
+    same(read(tomo(ideal)), ideal)
+
+
+def test_an_arc_that_leaves_many_directions_out_is_refused():
+    found = refusal(tomo(acquired(orbit_of(arc_deg=135, views=15))))
+
+    assert found.reason == "incomplete-arc"
+    assert "54 degrees" in found.sentence
+
+
+def test_opposite_views_are_one_direction():
+    """Two heads at 180 degrees that turned by 90 each saw half of what one sees over 180."""
+    orbit = orbit_of(heads=2, apart_deg=180)
+
+    assert reason(tomo(acquired(orbit, heads=2))) == "incomplete-arc"
+
+
+@pytest.mark.parametrize("duration", [None, "-1"])
+def test_the_time_at_each_angle_need_not_be_stated(duration):
+    same(read(changed(tomo(), ActualFrameDuration=duration)), acquired())
 
 
 @pytest.mark.parametrize("duration", ["20000", None])

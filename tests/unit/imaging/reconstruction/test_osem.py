@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mumap_node.imaging.reconstruction import Orbit, Projector, gaussian, osem
+from mumap_node.imaging.reconstruction import Orbit, Projector, gaussian, osem, passes_for
 from mumap_node.imaging.reconstruction.osem import ordered_subsets
 from thorax import LEHR, WATER_PER_CM, cardiac_orbit, positions_mm, thorax, water_cylinder
 
@@ -151,6 +151,13 @@ def test_the_next_subset_starts_far_from_the_last():
     firsts = [int(subset[0]) for subset in ordered_subsets(orbit, 8)]
 
     assert firsts == [0, 5, 2, 7, 4, 1, 6, 3]
+
+
+@pytest.mark.parametrize(
+    ("views", "expected"), [(64, (4, 8)), (32, (4, 8)), (30, (5, 7)), (12, (11, 3)), (3, (32, 1))]
+)
+def test_few_views_make_fewer_subsets_and_at_least_as_many_updates(views, expected):
+    assert passes_for(views, 4, 8) == expected
 
 
 def test_what_no_view_sees_keeps_its_start():
