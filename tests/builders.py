@@ -72,6 +72,18 @@ def code(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
+def imaged_with_thallium() -> dict[str, object]:
+    """Attributes of an acquisition of Tl-201."""
+    limits, window, tracer = Dataset(), Dataset(), Dataset()
+    limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = 60, 85
+    window.EnergyWindowRangeSequence = [limits]
+    tracer.RadionuclideCodeSequence = [code("60057003", "SCT", "^201^Thallium")]
+    return {
+        "EnergyWindowInformationSequence": [window],
+        "RadiopharmaceuticalInformationSequence": [tracer],
+    }
+
+
 def torso_counts(shape: tuple[int, int, int] = (16, 48, 48)) -> NDArray[np.int16]:
     """Counts of an elliptical body with one hot spot left of the middle, in stored values."""
     slices, rows, columns = shape

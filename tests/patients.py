@@ -116,7 +116,7 @@ def write_cohort(folder, cases=2, protocol=PROTOCOL):
     for index in range(cases):
         case_folder = cohort.case_folder(index)
         case_folder.mkdir(parents=True)
-        for name, dataset in _objects(index).items():
+        for name, dataset in objects(index).items():
             dataset.save_as(case_folder / name, enforce_file_format=True)
         (case_folder / FACTS).write_text(json.dumps(_facts(index, protocol)))
         sitk.WriteImage(sitk.GetImageFromArray(labels(index)), case_folder / LABELS)
@@ -131,7 +131,8 @@ def labels(index):
     return tissues.astype(np.uint8)
 
 
-def _objects(index):
+def objects(index=0, unseen=0):
+    """The files of one examination; so many slices at either end lay before no detector."""
     examination = Examination(
         key=("toy", str(index)),
         patient_name="SIMULATED^TOY",
@@ -147,6 +148,7 @@ def _objects(index):
     windows_kev = {"photopeak": (126.5, 154.5), "lower": (120.5, 126.5)}
     scan = Scan(seen.orbit, 1, windows_kev, "LEHR", "Tc-99m toy", 20.0)
     counts = np.stack([seen.photopeak, np.rint(0.1 * seen.photopeak)]).astype(np.float32)
+    counts[:, :, :unseen] = counts[:, :, SHAPE[0] - unseen :] = 0
     return {
         NAC: encode_reconstruction(
             examination, scan, whole_counts(torso(index).emission), description="SIMULATED TOY"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mumap_node.imaging.reconstruction import gaussian
+from mumap_node.imaging.target import TARGET_FWHM_MM
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
-from mumap_node.training.pairs.target import TARGET_FWHM_MM
 from mumap_node.training.simulation.anatomy import Anatomy
 from mumap_node.training.simulation.case import PHYSICS_GRID
 from mumap_node.training.simulation.ct.case import ARMS_DOWN_MM, describe, insert_heart

@@ -12,7 +12,7 @@ from pydicom.uid import SecondaryCaptureImageStorage
 import populations
 from builders import (
     card,
-    code,
+    imaged_with_thallium,
     model,
     nac,
     provenance,
@@ -30,17 +30,6 @@ from torso_tomos import torso_tomo
 from validators import dcentvfy, errors
 
 SITES_WORD = Request(assume_nac=True)
-
-
-def imaged_with_thallium() -> dict[str, object]:
-    limits, window, tracer = Dataset(), Dataset(), Dataset()
-    limits.EnergyWindowLowerLimit, limits.EnergyWindowUpperLimit = 60, 85
-    window.EnergyWindowRangeSequence = [limits]
-    tracer.RadionuclideCodeSequence = [code("60057003", "SCT", "^201^Thallium")]
-    return {
-        "EnergyWindowInformationSequence": [window],
-        "RadiopharmaceuticalInformationSequence": [tracer],
-    }
 
 
 def made(model_: Model | None = None, request: Request = SITES_WORD, **source) -> AttenuationMap:

@@ -151,7 +151,7 @@ def _about(card: "ModelCard", cohort: Path | None, mean_map_of: Path | None) -> 
 
 def _tell(document: "Document", output: Path) -> None:
     """The first stratum's headline figures, a row a method."""
-    from mumap_node.training.evaluation.definitions import METRICS
+    from mumap_node.imaging.definitions import METRICS
     from mumap_node.training.evaluation.report import HEADLINE
 
     name, stratum = next(iter(document["strata"].items()))

@@ -2,15 +2,9 @@
 
 from dataclasses import dataclass
 
-from mumap_node.imaging.collimators import resolution_of
-from mumap_node.imaging.correction import (
-    Measurement,
-    around_heart,
-    reconstruct,
-    scatter_of,
-)
 from mumap_node.imaging.heart import find_left_ventricle, for_polar_map
-from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
+from mumap_node.imaging.perfusion import measurement_of, polar_maps
+from mumap_node.imaging.polar import LeftVentricle, PolarMap
 from mumap_node.imaging.projections import Projections
 from mumap_node.imaging.volume import Volume
 
@@ -43,9 +37,6 @@ class Change:
 def find_change(projections: Projections, nac: Volume, lac: Volume) -> Change | None:
     """Find the left ventricle, reconstruct it with and without a map, and sample its wall.
 
-    Resolution is modelled where the header states the radii and a collimator we know, scatter is
-    corrected where there is a window below the photopeak.
-
     Args:
         projections: As measured.
         nac: Their reconstruction without attenuation correction.
@@ -57,40 +48,15 @@ def find_change(projections: Projections, nac: Volume, lac: Volume) -> Change | 
     found = find_left_ventricle(nac)
     if found is None:
         return None
-    heart, measurement = for_polar_map(found), _measurement(projections)
-    seen = around_heart(measurement, heart)
-    if seen is None or not _is_within(nac, heart):
+    heart, measurement = for_polar_map(found), measurement_of(projections)
+    hearts = polar_maps(measurement, heart, nac.geometry, (None, lac))
+    if not hearts:
         return None
-    uncorrected, corrected = (
-        PolarMap(polar_map(reconstruct(*seen, used), heart).of_maximum()) for used in (None, lac)
-    )
+    uncorrected, corrected = (PolarMap(polar.of_maximum()) for polar in hearts)
     return Change(
         heart,
         uncorrected,
         corrected,
         models_resolution=measurement.resolution is not None,
         corrects_scatter=measurement.scatter is not None,
-    )
-
-
-def _is_within(nac: Volume, heart: LeftVentricle) -> bool:
-    """Whether the slices of a reconstruction hold all of a ventricle."""
-    lowest, highest = heart.axial_range_mm
-    ends = ((0, 0, 0), (len(nac.voxels) - 1, 0, 0))
-    bottom_mm, top_mm = sorted(nac.geometry.to_patient(end)[2] for end in ends)
-    return bool(bottom_mm <= lowest and highest <= top_mm)
-
-
-def _measurement(projections: Projections) -> Measurement:
-    x, y, z = projections.grid.centre_mm.tolist()
-    return Measurement(
-        photopeak=projections.photopeak,
-        scatter=scatter_of(projections),
-        orbit=projections.orbit,
-        resolution=resolution_of(projections.acquisition.collimator_name)
-        if projections.radii_are_stated
-        else None,
-        bin_mm=projections.bin_mm,
-        slice_mm=projections.slice_mm,
-        middle_mm=(x, y, z),
     )

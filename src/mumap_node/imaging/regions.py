@@ -156,7 +156,8 @@ def share(part: Mask, of: Mask) -> float:
 
 def dice(one: Mask, other: Mask) -> float:
     """Dice coefficient of two masks, at least one of which holds something."""
-    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+    held = np.count_nonzero(one) + np.count_nonzero(other)
+    return float(2 * np.count_nonzero(one & other) / held)
 
 
 def areas_cm2(body: Mask, spacing_mm: Spacing) -> NDArray[np.float64]:

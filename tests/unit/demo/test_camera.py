@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mumap_node.demo import camera
+from mumap_node.dicom.measured_map import read_map
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.imaging.resampling import onto, upright
-from mumap_node.training.pairs.truth import read_map
 from mumap_node.training.simulation.patient import Patient, draw_patient
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mumap_node.imaging.correction import around_heart, estimate_scatter, reconstruct
+from mumap_node.imaging.metrics import heart_errors
 from mumap_node.imaging.polar import LeftVentricle, polar_map
 from mumap_node.imaging.projections import ScatterWindow
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
-from mumap_node.training.evaluation.metrics import heart_errors
 from patients import HEART, case, measurement, torso
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mumap_node.imaging.definitions import METRICS
 from mumap_node.training.evaluation import charts
-from mumap_node.training.evaluation.definitions import METRICS
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.pictures import Pictures
 from mumap_node.training.evaluation.results import (
@@ -26,7 +26,9 @@ HEADLINE = (
 """Shown large, of the first stratum."""
 
 MAP_METRICS = ("nmae_range", "nmae_body", "nmae_sum", "nmse")
-LIKENESS_METRICS = ("ssim", "psnr_db", "dice_body", "dice_lungs")
+LIKENESS_METRICS = (
+    "ssim", "psnr_db", "dice_body", "dice_lungs", "lac_body_per_cm", "lac_soft_per_cm",
+)  # fmt: skip
 TISSUE_METRICS = (
     "bias_body_per_cm", "bias_lung_per_cm", "bias_soft_per_cm", "bias_bone_per_cm",
     "acf_mean_percent", "acf_95th_percent",
@@ -38,7 +40,7 @@ HEART_METRICS = (
 
 TABLES = (
     ("The map", MAP_METRICS, "map"),
-    ("Likeness and outlines of the map", LIKENESS_METRICS, ""),
+    ("Likeness, outlines and level of the map", LIKENESS_METRICS, ""),
     ("Bias by tissue, and along the way to the camera", TISSUE_METRICS, ""),
     ("The corrected heart", HEART_METRICS, "heart"),
 )

@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mumap_node.imaging import correction
+from mumap_node.imaging import metrics
 from mumap_node.imaging.acquisition import Reconstruction
 from mumap_node.imaging.correction import Measurement
 from mumap_node.imaging.findings import Verdict
-from mumap_node.imaging.polar import LeftVentricle, PolarMap, polar_map
+from mumap_node.imaging.metrics import Errors
+from mumap_node.imaging.perfusion import polar_maps
+from mumap_node.imaging.polar import LeftVentricle, PolarMap
 from mumap_node.imaging.regions import Mask
 from mumap_node.imaging.volume import Volume
-from mumap_node.training.evaluation import metrics
 from mumap_node.training.evaluation.methods import MODEL, NO_MAP, Answer, Methods
-from mumap_node.training.evaluation.metrics import Errors
-
-USUAL_ANGLES_DEG = tuple(range(45, 226, 3))
-"""Left posterior to right anterior oblique: the usual arc over the heart."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -108,18 +105,14 @@ def study(case: Case, methods: Methods, *, correct: bool) -> Study:
         InputRejected: A method cannot answer.
     """
     answers = {name: answer(case.source) for name, answer in methods.items()}
-    place = case.heart
-    if not correct or place is None or case.measurement is None or not _is_mapped(case, place):
+    if not correct or case.heart is None or case.measurement is None:
         return Study(case, answers, None, {})
-    seen = correction.around_heart(case.measurement, place)
-    if seen is None:
+    lacs = (*(answer.mumap for answer in answers.values()), None, case.truth)
+    hearts = polar_maps(case.measurement, case.heart, case.truth.geometry, lacs)
+    if not hearts:
         return Study(case, answers, None, {})
-
-    def corrected(lac: Volume | None) -> PolarMap:
-        return polar_map(correction.reconstruct(*seen, lac), place)
-
-    hearts = {name: corrected(answer.mumap) for name, answer in answers.items()}
-    return Study(case, answers, corrected(case.truth), {**hearts, NO_MAP: corrected(None)})
+    *found, true_heart = hearts
+    return Study(case, answers, true_heart, dict(zip((*answers, NO_MAP), found, strict=True)))
 
 
 def measure(studied: Study) -> CaseResult:
@@ -146,17 +139,9 @@ def measure(studied: Study) -> CaseResult:
     )
 
 
-def _is_mapped(case: Case, heart: LeftVentricle) -> bool:
-    """Whether the slices of the nAC, and so the maps, hold the whole ventricle."""
-    grid = case.truth.geometry
-    z_mm = grid.to_patient(np.array([(0, 0, 0), grid.shape]) - [(0, 0, 0), (1, 1, 1)])[:, 2]
-    lowest, highest = heart.axial_range_mm
-    return bool(z_mm.min() <= lowest and highest <= z_mm.max())
-
-
 def _map_errors(case: Case, mumap: Volume) -> Errors:
     errors = metrics.map_errors(mumap, case.truth, case.tissues)
     if case.heart is None:
         return errors
-    angles = case.measurement.orbit.angles_deg if case.measurement else USUAL_ANGLES_DEG
+    angles = case.measurement.orbit.angles_deg if case.measurement else metrics.USUAL_ANGLES_DEG
     return {**errors, **metrics.path_errors(mumap, case.truth, case.heart.centre_mm, angles)}

@@ -13,9 +13,9 @@ from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.dicom.elements import text, texts
 from mumap_node.dicom.files import read_dataset
+from mumap_node.dicom.measured_map import is_map
 from mumap_node.dicom.selection import select_source
 from mumap_node.errors import InputRejected
-from mumap_node.training.pairs.truth import is_map
 
 KEY_DIGITS = 12
 """Of a SHA-256 in hexadecimal: no two of a million pairs share them."""

@@ -6,17 +6,16 @@ digest that is used to part them and is written nowhere.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom import Dataset
-
+from mumap_node.comparing import read_measured
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.selection import select_source
 from mumap_node.errors import ConfigurationError, InputRejected
-from mumap_node.imaging import resampling
 from mumap_node.imaging.acquisition import Acquisition
+from mumap_node.imaging.registration import LARGEST_SHIFT_MM, LEAST_DICE, register
 from mumap_node.imaging.volume import Volume
 from mumap_node.training.pairs.archive import (
     KEY_DIGITS,
@@ -26,9 +25,6 @@ from mumap_node.training.pairs.archive import (
     read_file,
     truth_beside,
 )
-from mumap_node.training.pairs.ct import read_ct, to_truth
-from mumap_node.training.pairs.registration import LARGEST_SHIFT_MM, LEAST_DICE, register
-from mumap_node.training.pairs.truth import is_map, read_map, require_plausible
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,7 +72,7 @@ class PairSource:
         """
         selected = select_source(read_file(self.nac), assume_nac=True)
         source = read_reconstruction(selected.dataset)
-        lac = _truth([read_file(path) for path in self.truth], source.volume)
+        lac = read_measured([read_file(path) for path in self.truth], source.volume.geometry)
         if not self.is_simulated:
             _require_registered(source.volume, lac)
         return Pair(self.key, source.volume, lac, source.acquisition)
@@ -175,17 +171,6 @@ def _simulated(case: Path) -> PairSource:
         truth=(case / "map.dcm",),
         is_simulated=True,
     )
-
-
-def _truth(datasets: Sequence[Dataset], nac: Volume) -> Volume:
-    """A vendor's map or a CT on the grid of a reconstruction; NaN beyond what it shows."""
-    if is_map(datasets[0]):
-        if len(datasets) > 1:
-            raise InputRejected("ambiguous-truth", f"expected one map, found {len(datasets)}")
-        return resampling.onto(read_map(datasets[0]), nac.geometry, outside=float("nan"))
-    ct = read_ct(datasets)
-    require_plausible(ct)
-    return to_truth(ct, nac.geometry)
 
 
 def _require_registered(nac: Volume, lac: Volume) -> None:

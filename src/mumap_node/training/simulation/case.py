@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mumap_node.imaging.polar import LeftVentricle
+from mumap_node.imaging.target import at_target_resolution
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
-from mumap_node.training.pairs.target import at_target_resolution
 from mumap_node.training.simulation.acquisition import Acquired, acquire
 from mumap_node.training.simulation.anatomy import paint
 from mumap_node.training.simulation.camera import Camera, draw_camera

@@ -20,11 +20,11 @@ import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 
+from mumap_node.dicom.measured_map import read_map
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.resampling import onto, upright
 from mumap_node.imaging.volume import Volume
-from mumap_node.training.pairs.truth import read_map
 from mumap_node.training.simulation.objects.projections import Projections, read_projections
 
 MANIFEST = "manifest.json"

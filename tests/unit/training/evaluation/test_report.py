@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from mumap_node.training.evaluation.definitions import METRICS
+from mumap_node.imaging.definitions import METRICS
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.pictures import draw
 from mumap_node.training.evaluation.report import HEADLINE, TABLES, render

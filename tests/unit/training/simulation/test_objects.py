@@ -11,15 +11,15 @@ import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from pydicom import Dataset, dcmread
 
 from ct_series import encode_ct
+from mumap_node.dicom.ct_series import read_ct
 from mumap_node.dicom.files import read_dataset
+from mumap_node.dicom.measured_map import read_map
 from mumap_node.dicom.orientation import Side
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.selection import select_source
 from mumap_node.imaging.reconstruction import Orbit
 from mumap_node.imaging.resampling import onto, upright
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
-from mumap_node.training.pairs.ct import read_ct
-from mumap_node.training.pairs.truth import read_map
 from mumap_node.training.simulation.objects.examination import Examination
 from mumap_node.training.simulation.objects.projections import (
     Projections,

@@ -10,6 +10,7 @@ import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from numpy.typing import ArrayLike, NDArray
 from pydicom import dcmread
 
+from mumap_node.dicom.ct_series import read_ct
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.attenuation import (
     HU_TABLES,
@@ -19,7 +20,6 @@ from mumap_node.imaging.attenuation import (
     lac_from_hu,
 )
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
-from mumap_node.training.pairs.ct import read_ct
 from mumap_node.training.simulation.anatomy.tissues import LAC_PER_CM, Tissue
 
 TABLE = "optima-ct540-120kvp"
@@ -71,7 +71,7 @@ def read_lac(path: Path) -> Volume:
         LAC in 1/cm at 140.5 keV.
 
     Raises:
-        InputRejected: ``unreadable-anatomy``, or a reason of ``pairs.ct.read_ct``.
+        InputRejected: ``unreadable-anatomy``, or a reason of ``ct_series.read_ct``.
     """
     if path.is_dir():
         ct = read_ct([dcmread(file) for file in sorted(path.glob("*.dcm"))])

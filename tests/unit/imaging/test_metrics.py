@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from mumap_node.imaging import metrics
+from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.polar import PolarMap
 from mumap_node.imaging.resampling import UPRIGHT
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
-from mumap_node.training.evaluation import metrics
-from mumap_node.training.evaluation.definitions import METRICS
 from patients import torso
 from phantoms import affine
 

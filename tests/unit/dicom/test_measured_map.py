@@ -1,5 +1,7 @@
 """A vendor's map is believed where its header states the scale, once, and its values fit."""
 
+import contextlib
+import random
 import struct
 
 import numpy as np
@@ -8,10 +10,11 @@ from pydicom import Dataset
 
 from examinations import file_of, mumap, nac, torso
 from mumap_node.dicom.files import read_dataset
+from mumap_node.dicom.measured_map import read_any_map, read_map, read_scale
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import resampling
 from mumap_node.imaging.volume import Quantity
-from mumap_node.training.pairs.truth import read_map, read_scale
+from mutations import cut_out, flip_header_bytes, replace_values, truncate
 
 SILENT = {"RealWorldValueMappingSequence": None, "RescaleSlope": None, "RescaleIntercept": None}
 
@@ -113,3 +116,32 @@ def test_a_network_never_learns_from_maps_of_this_software():
     with pytest.raises(InputRejected) as caught:
         read_map(as_read(own))
     assert caught.value.reason == "own-map"
+
+
+@pytest.mark.parametrize("mutate", [flip_header_bytes, cut_out, truncate, replace_values])
+def test_any_map_is_read_or_refused(mutate):
+    """It comes by the network as everything does."""
+    file = file_of(mumap())
+    for seed in range(40):
+        rng = random.Random(seed)  # noqa: S311  (reproducible on purpose)
+        with contextlib.suppress(InputRejected):
+            read_map(read_dataset(mutate(file, rng)))
+
+
+def test_a_map_of_ours_is_read_where_it_is_not_taken_for_a_measured_one():
+    own = mumap(
+        ImageType=["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION", "SYNTHETIC"],
+        ManufacturerModelName="mumap-node",
+    )
+
+    np.testing.assert_array_equal(
+        read_any_map(as_read(own)).voxels, read_map(as_read(mumap())).voxels
+    )
+
+
+def test_a_map_for_another_energy_is_read_where_that_is_known():
+    thallium = with_mapping(mumap(**SILENT), 1e-4 * 0.19 / 0.154)
+
+    found = read_any_map(as_read(thallium)).voxels
+
+    assert np.median(found[found > 0.1]) == pytest.approx(0.152 * 0.19 / 0.154, rel=0.02)

@@ -13,7 +13,7 @@ from scipy.ndimage import map_coordinates, uniform_filter
 
 from mumap_node.imaging import regions, resampling
 from mumap_node.imaging.polar import PolarMap
-from mumap_node.imaging.volume import Volume, Voxels
+from mumap_node.imaging.volume import Volume
 
 Errors = dict[str, float]
 """Value by the name it has in ``definitions.METRICS``; NaN where there is nothing to measure."""
@@ -27,6 +27,9 @@ NO_TISSUES: Mapping[str, regions.Mask] = MappingProxyType({})
 SSIM_WINDOW = 7
 SSIM_CONSTANTS = (0.01, 0.03)
 """Edge of the cubic window in voxels, and K1 and K2 (Wang 2004, doi 10.1109/TIP.2003.819861)."""
+
+USUAL_ANGLES_DEG = tuple(range(45, 226, 3))
+"""Left posterior to right anterior oblique: the usual arc over the heart."""
 
 RAY_STEP_MM = 2.0
 LONGEST_RAY_MM = 700.0
@@ -45,8 +48,8 @@ def map_errors(
     Args:
         predicted: LAC in 1/cm, on the grid of the truth.
         truth: LAC in 1/cm; holds some body. Voxels that are NaN, beyond a CT, count nowhere.
-        tissues: Where "lung" and "bone" are, on the upright grid of the truth; where they are not
-            given, the LACs of the truth tell.
+        tissues: Where "lung", "soft" and "bone" are, on the upright grid of the truth; those that
+            are not given the LACs of the truth tell, as ``tissues_of`` does.
 
     Returns:
         ``nmae_range``: mean |difference| over the whole volume / (max - min of the truth);
@@ -54,6 +57,7 @@ def map_errors(
         ``nmae_sum``: sum |difference| / sum of the truth;
         ``nmse``: sum of squared differences / sum of the squared truth;
         ``ssim``, ``psnr_db``: with the range of the truth as data range;
+        ``lac_body_per_cm``, ``lac_soft_per_cm``: mean of the prediction in body and soft tissue;
         ``bias_*_per_cm``: mean difference in the body, in its lungs, soft tissue and bone;
         ``dice_body``, ``dice_lungs``: overlap of the regions of either map.
     """
@@ -64,7 +68,7 @@ def map_errors(
     is_known = np.isfinite(t)
     p, t = (np.where(is_known, lac, 0.0) for lac in (p, t))
     difference, data_range = p - t, np.ptp(t)
-    masks = _tissues(t.astype(np.float32), grid.spacing_mm)
+    masks = {"body": regions.body(t.astype(np.float32)), **tissues_of(truth)}
     body, lungs = masks["body"], masks["lung"]
     masks |= {name: mask & is_known for name, mask in tissues.items()}
     predicted_lungs = regions.lungs(p.astype(np.float32), grid.spacing_mm)
@@ -75,6 +79,7 @@ def map_errors(
         "nmse": (difference**2).sum() / (t**2).sum(),
         "ssim": ssim(p, t, data_range, is_known),
         "psnr_db": _psnr_db(difference[is_known], data_range),
+        **{f"lac_{name}_per_cm": _mean(p[masks[name]]) for name in ("body", "soft")},
         **{f"bias_{name}_per_cm": _mean(difference[mask]) for name, mask in masks.items()},
         "dice_body": regions.dice(regions.body(p.astype(np.float32)), body),
         "dice_lungs": regions.dice(predicted_lungs, lungs) if lungs.any() else np.nan,
@@ -82,13 +87,19 @@ def map_errors(
     return {name: float(value) for name, value in errors.items()}
 
 
-def _tissues(truth: Voxels, spacing_mm: regions.Spacing) -> dict[str, regions.Mask]:
+def tissues_of(truth: Volume) -> dict[str, regions.Mask]:
+    """Where "lung", "soft" and "bone" are, on the upright grid of a map.
+
+    Args:
+        truth: LAC in 1/cm at 140.5 keV: at another energy tissues have others. NaN is none.
+    """
     lowest, highest = SOFT_TISSUE_PER_CM
+    upright = resampling.onto(truth, resampling.upright(truth.geometry))
+    lac = np.nan_to_num(upright.voxels)
     return {
-        "body": regions.body(truth),
-        "lung": regions.lungs(truth, spacing_mm),
-        "soft": (truth > lowest) & (truth < highest),
-        "bone": truth >= highest,
+        "lung": regions.lungs(lac, upright.geometry.spacing_mm),
+        "soft": (lac > lowest) & (lac < highest),
+        "bone": lac >= highest,
     }
 
 

@@ -1,4 +1,4 @@
-"""A CT series to the attenuation map of its study's SPECT.
+"""A CT series to LACs; its scale is believed where a table is known for its tube voltage.
 
 Sources: PS3.3 A.3 (CT Image), C.7.6.2.1.1 (Image Plane).
 """
@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813  (its name everywhere)
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from mumap_node.dicom.elements import numbers, text, texts, value
-from mumap_node.dicom.pixels import Stored, stored_values
+from mumap_node.dicom.geometry import (
+    PLAUSIBLE_POSITION_MM,
+    PLAUSIBLE_SPACING_MM,
+    read_pixel_spacing,
+)
+from mumap_node.dicom.pixels import Stored, read_pixel_format, stored_values
 from mumap_node.errors import InputRejected
-from mumap_node.imaging import regions
 from mumap_node.imaging.attenuation import HU_TABLES, lac_from_hu
 from mumap_node.imaging.regions import Mask
 from mumap_node.imaging.volume import Geometry, Quantity, Volume, Voxels
-from mumap_node.training.pairs.target import at_target_resolution
 
 TABLE_OF_KVP = MappingProxyType(
     {
@@ -35,23 +37,26 @@ maker."""
 FEWEST_SLICES = 8
 """A series with fewer shows no torso: a localiser, or parts of one."""
 
+FEWEST_PIXELS = 8
+"""Rows, or columns; with fewer there is nothing to interpolate."""
+
+LARGEST_HU = 1e5
+"""No slope or intercept is larger; metal has some 30 000 HU where a scanner shows so much."""
+
 SAME_STEP = 0.01
 """Relative; the distances between neighbouring slices, of a series without gaps."""
 
 SAME_ORIENTATION = 1e-3
 
-MOSTLY = 0.5
-"""Share of what a voxel of the truth averages that must be known."""
 
-COUCH_MM = 8.0
-"""Bridges thinner than this between the body and what it lies on are cut."""
-
-
-def read_ct(datasets: Sequence[Dataset]) -> Volume:
+def read_ct(
+    datasets: Sequence[Dataset], between_mm: tuple[float, float] = (-np.inf, np.inf)
+) -> Volume:
     """Read an axial CT series.
 
     Args:
         datasets: All its instances, in any order.
+        between_mm: Lowest and highest z of the slices to read.
 
     Returns:
         LAC in 1/cm at 140.5 keV on the grid of the CT, by the bilinear table of its voltage; NaN
@@ -59,46 +64,28 @@ def read_ct(datasets: Sequence[Dataset]) -> Volume:
 
     Raises:
         InputRejected: ``ct-series`` where it has gaps, is not axial, or is not in HU;
-            ``ct-voltage`` where no table is known; or why its pixels cannot be read.
+            ``ct-voltage`` where no table is known; ``misregistered`` where too few slices lie
+            at that height; or why its pixels cannot be read.
     """
     table = HU_TABLES[_table(datasets)]
     ordered = sorted(datasets, key=lambda dataset: _position(dataset)[2])
     geometry = _geometry(ordered)
-    hu = np.stack([_hu(dataset) for dataset in ordered])
-    if hu.shape != geometry.shape:
-        raise InputRejected("ct-series", "expected slices of one size")
-    return Volume(lac_from_hu(hu, table), geometry, Quantity.LAC_PER_CM)
-
-
-def to_truth(ct: Volume, onto: Geometry) -> Volume:
-    """The map a SPECT reconstruction should be answered with, from the CT of its study.
-
-    The couch goes, as no emission shows it.
-
-    Args:
-        ct: LAC in 1/cm.
-        onto: Grid of the reconstruction; NaN where most of what would be averaged is unknown.
-    """
-    body = ct.with_voxels(without_couch(ct))
-    truth = at_target_resolution(body, onto, outside=float("nan"))
-    known = np.isfinite(ct.voxels)
-    if known.all():
-        return truth
-    of_known = ct.with_voxels(known.astype(np.float32))
-    share = at_target_resolution(of_known, onto, outside=float("nan")).voxels
-    return truth.with_voxels(
-        np.where(share > MOSTLY, truth.voxels / np.maximum(share, MOSTLY), np.float32("nan"))
-    )
-
-
-def without_couch(ct: Volume) -> Voxels:
-    """LACs of the largest part of the volume that is no air, with what it encloses; else 0."""
-    solid = sitk.GetImageFromArray(regions.body(ct.voxels).astype(np.uint8))
-    reach = [0, *(round(COUCH_MM / 2 / spacing) for spacing in ct.geometry.spacing_mm[1:])]
-    opened = sitk.GetArrayFromImage(sitk.BinaryMorphologicalOpening(solid, reach[::-1])) == 1
-    body = regions.filled(regions.largest_part(opened))
-    kept: Voxels = np.where(body, np.nan_to_num(ct.voxels), np.float32(0))
-    return kept
+    z_mm = [_position(dataset)[2] for dataset in ordered]
+    part = slice(*np.searchsorted(z_mm, between_mm).tolist())
+    if part.stop - part.start < FEWEST_SLICES:
+        raise InputRejected(
+            "misregistered",
+            f"expected at least {FEWEST_SLICES} CT slices at the height of the reconstruction, "
+            f"found {part.stop - part.start}",
+        )
+    near = geometry.of_slices(part)
+    lac = np.empty(near.shape, np.float32)
+    for number, dataset in enumerate(ordered[part]):
+        hu = _hu(dataset)
+        if hu.shape != near.shape[1:]:
+            raise InputRejected("ct-series", "expected slices of one size")
+        lac[number] = lac_from_hu(hu, table)
+    return Volume(lac, near, Quantity.LAC_PER_CM)
 
 
 def _table(datasets: Sequence[Dataset]) -> str:
@@ -112,33 +99,46 @@ def _table(datasets: Sequence[Dataset]) -> str:
 
 def _position(dataset: Dataset) -> tuple[float, ...]:
     position = numbers(dataset, "ImagePositionPatient", 3)
-    if not position:
-        raise InputRejected("ct-series", "expected Image Position (Patient), found none")
+    if not position or max(map(abs, position)) > PLAUSIBLE_POSITION_MM:
+        raise InputRejected(
+            "ct-series",
+            f"expected Image Position (Patient) within {PLAUSIBLE_POSITION_MM:g} mm, "
+            f"found {'another' if position else 'none'}",
+        )
     return position
 
 
 def _geometry(ordered: Sequence[Dataset]) -> Geometry:
     """Of slices sorted from the feet to the head."""
     _require_axial(ordered)
+    if len(ordered) < FEWEST_SLICES:
+        raise InputRejected(
+            "ct-series", f"expected at least {FEWEST_SLICES} slices, found {len(ordered)}"
+        )
     positions = np.array([_position(dataset) for dataset in ordered])
     steps = np.diff(positions, axis=0)
     step = steps.mean(axis=0)
     deviation = np.abs(steps - step).max()
-    if len(ordered) < FEWEST_SLICES or step[2] <= 0 or deviation > SAME_STEP * step[2]:
+    if step[2] < PLAUSIBLE_SPACING_MM[0] or deviation > SAME_STEP * step[2]:
         raise InputRejected(
             "ct-series",
-            f"expected at least {FEWEST_SLICES} slices at equal distances, found {len(ordered)} "
-            f"whose distances differ by up to {deviation:.3g} mm",
+            f"expected slices at equal distances, found {step[2]:.3g} mm on average, and up to "
+            f"{deviation:.3g} mm more or less",
         )
-    spacing = {numbers(dataset, "PixelSpacing", 2) for dataset in ordered}
-    if len(spacing) != 1 or () in spacing:
-        raise InputRejected("ct-series", "expected one Pixel Spacing, found none or several")
-    between_rows, between_columns = spacing.pop()
+    if len({numbers(dataset, "PixelSpacing", 2) for dataset in ordered}) != 1:
+        raise InputRejected("ct-series", "expected one Pixel Spacing, found several")
+    between_rows, between_columns = read_pixel_spacing(ordered[0])
     affine = np.zeros((4, 4))
     affine[:3, 0], affine[:3, 3], affine[3, 3] = step, positions[0], 1
     affine[1, 1], affine[0, 2] = between_rows, between_columns
-    rows, columns = stored_values(ordered[0]).shape[1:]
-    shape = (len(ordered), rows, columns)
+    layout = read_pixel_format(ordered[0])
+    if min(layout.rows, layout.columns) < FEWEST_PIXELS:
+        raise InputRejected(
+            "ct-series",
+            f"expected at least {FEWEST_PIXELS} rows and columns, found {layout.rows} and "
+            f"{layout.columns}",
+        )
+    shape = (len(ordered), layout.rows, layout.columns)
     return Geometry(shape, affine, text(ordered[0], "FrameOfReferenceUID"))
 
 
@@ -155,7 +155,8 @@ def _require_axial(datasets: Sequence[Dataset]) -> None:
 
 def _hu(dataset: Dataset) -> Voxels:
     slope, intercept = (numbers(dataset, f"Rescale{name}", 1) for name in ("Slope", "Intercept"))
-    if not slope or not intercept or text(dataset, "RescaleType") not in ("", "HU"):
+    is_hu = text(dataset, "RescaleType") in ("", "HU")
+    if not is_hu or not slope or not intercept or max(*map(abs, slope + intercept)) > LARGEST_HU:
         raise InputRejected("ct-series", "expected Rescale Slope and Intercept to HU")
     stored = stored_values(dataset)[0]
     hu: Voxels = stored * np.float32(slope[0]) + np.float32(intercept[0])

@@ -1,15 +1,18 @@
-"""A CT series becomes the map of its SPECT: in HU, without its couch, as blurred as SPECT is."""
+"""A CT series becomes LACs: complete, axial and in HU, or it is refused."""
+
+import contextlib
+import random
 
 import numpy as np
 import pytest
 
 from examinations import ct, file_of, torso
+from mumap_node.dicom.ct_series import read_ct
 from mumap_node.dicom.files import read_dataset
 from mumap_node.dicom.pixels import stored_values
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.resampling import onto
-from mumap_node.training.pairs.ct import read_ct, to_truth, without_couch
-from mumap_node.training.pairs.target import TARGET_FWHM_MM
+from mutations import cut_out, flip_header_bytes, replace_values, truncate
 
 
 @pytest.fixture(scope="module")
@@ -24,48 +27,6 @@ def test_a_series_in_any_order_gives_the_lac_it_was_made_of(series):
 
     expected = onto(torso((60, 104, 104), 4.5).lac, found.geometry).voxels
     assert np.abs(found.voxels - expected).max() < 2e-4
-
-
-def test_the_truth_lies_on_the_grid_of_the_reconstruction(series):
-    grid = torso().emission.geometry
-
-    truth = to_truth(read_ct(series), grid).voxels
-
-    known = np.isfinite(truth)
-    inside = torso().lac.voxels > 0.15
-    assert known[2:-2].all()
-    assert not known[0].any()  # the CT is shorter
-    assert np.median(truth[known & inside]) == pytest.approx(0.152, abs=0.003)
-
-
-@pytest.mark.parametrize("grid_mm", [2.0, 4.5, 6.6])
-def test_an_edge_of_a_ct_is_as_wide_as_in_spect_whatever_the_voxels(grid_mm):
-    fine = torso((60, 104, 104), 4.5).lac
-    block = np.zeros(fine.voxels.shape, dtype=np.float32)
-    block[10:50, 30:74, 30:74] = 0.15
-
-    truth = to_truth(fine.with_voxels(block), torso((24, 141, 141), grid_mm).lac.geometry).voxels
-
-    profile = truth[12, 70, 70:]
-    steps = -np.diff(profile[np.isfinite(profile)])
-    at_mm = np.arange(steps.size) * grid_mm
-    middle_mm = (steps * at_mm).sum() / steps.sum()
-    fwhm_mm = 2.3548 * np.sqrt((steps * (at_mm - middle_mm) ** 2).sum() / steps.sum())
-    # Between two voxels of the CT, an edge is a little sharper than anywhere else (test_target).
-    assert fwhm_mm == pytest.approx(np.hypot(TARGET_FWHM_MM, 2.3548 * grid_mm / 12**0.5), rel=0.11)
-
-
-def test_the_couch_goes_and_the_lungs_stay(series):
-    lac = read_ct(series)
-    with_couch = lac.voxels.copy()
-    with_couch[:, 92:94, 20:84] = 0.1
-    with_couch[:, 80:92, 50:51] = np.maximum(with_couch[:, 80:92, 50:51], 0.1)  # it touches
-
-    kept = without_couch(lac.with_voxels(with_couch))
-
-    assert not kept[:, 92:94].any()
-    body = lac.voxels > 0.02
-    assert np.abs(kept - lac.voxels)[body].mean() < 1e-3
 
 
 def test_where_a_slice_is_padded_nobody_knows_what_there_is():
@@ -110,32 +71,25 @@ def test_beyond_the_reconstruction_diameter_nothing_is_known():
     assert np.pi / 4 * 400**2 == pytest.approx((~unknown[0]).sum() * 4.5**2, rel=0.05)
 
 
-def test_the_truth_is_unknown_where_the_ct_is_and_undimmed_beside_it(series):
-    lac = read_ct(series)
-    cut = lac.voxels.copy()
-    cut[..., 70:] = np.nan  # within the body
-    grid = torso().emission.geometry
-
-    whole, part = (to_truth(lac.with_voxels(voxels), grid).voxels for voxels in (lac.voxels, cut))
-
-    known = np.isfinite(part)
-    assert not known[16, 24, 36:].any()
-    assert known[16, 24, :32].all()
-    edge = known[16, 24].nonzero()[0][-1]
-    assert part[16, 18:30, edge].mean() > 0.9 * whole[16, 18:30, edge].mean()
-
-
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
         (lambda series: series[5].__setattr__("KVP", "100"), "ct-voltage"),
         (lambda series: [d.__setattr__("KVP", "100") for d in series], "ct-voltage"),
         (lambda series: series.pop(7), "ct-series"),
+        (lambda series: series.__delitem__(slice(1, None)), "ct-series"),
         (lambda series: series.__delitem__(slice(5, None)), "ct-series"),
         (lambda series: series[3].__setattr__("RescaleType", "US"), "ct-series"),
         (lambda series: series[3].__delattr__("RescaleIntercept"), "ct-series"),
         (lambda series: series[3].__delattr__("ImagePositionPatient"), "ct-series"),
         (lambda series: series[3].__setattr__("PixelSpacing", ["3", "3"]), "ct-series"),
+        (lambda series: [d.__setattr__("PixelSpacing", ["0", "3"]) for d in series],
+         "missing-geometry"),
+        (lambda series: series[3].__setattr__("ImagePositionPatient", [0, 0, 1e200]), "ct-series"),
+        (lambda series: [d.__setattr__("ImagePositionPatient", [0, 0, 1]) for d in series],
+         "ct-series"),
+        (lambda series: series[3].update({"Rows": 103, "PixelData": bytes(2 * 103 * 104)}),
+         "ct-series"),
         (lambda series: series[3].__setattr__("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]),
          "ct-series"),
         (lambda series: series[3].__setattr__("ImageOrientationPatient", [0, 1, 0, 0, 0, -1]),
@@ -149,3 +103,43 @@ def test_a_series_with_gaps_or_of_something_else_is_refused(spoil, reason):
     with pytest.raises(InputRejected) as caught:
         read_ct([read_dataset(file_of(dataset)) for dataset in datasets])
     assert caught.value.reason == reason
+
+
+def test_only_the_slices_of_a_part_of_the_body_are_read(series):
+    """A CT of the whole body is far larger than what a reconstruction shows."""
+    whole = read_ct(series)
+    z_mm = whole.geometry.to_patient([(number, 0, 0) for number in range(60)])[:, 2]
+
+    part = read_ct(series, (z_mm[20], z_mm[40]))
+
+    assert part.geometry.shape == (20, 104, 104)
+    np.testing.assert_array_equal(part.voxels, whole.voxels[20:40])
+    first_mm = whole.geometry.to_patient((20, 0, 0))
+    np.testing.assert_allclose(part.geometry.to_patient((0, 0, 0)), first_mm)
+
+
+def test_a_ct_at_another_height_is_refused(series):
+    with pytest.raises(InputRejected) as caught:
+        read_ct(series, (1000, 1300))
+    assert caught.value.reason == "misregistered"
+
+
+@pytest.mark.parametrize("mutate", [flip_header_bytes, cut_out, truncate, replace_values])
+def test_any_slice_is_read_or_refused(mutate):
+    """A camera's CT comes by the network as everything does."""
+    slices = [file_of(dataset) for dataset in ct()[20:28]]
+    for seed in range(40):
+        rng = random.Random(seed)  # noqa: S311  (reproducible on purpose)
+        files = [*slices[:3], mutate(slices[3], rng), *slices[4:]]
+        with contextlib.suppress(InputRejected):
+            read_ct([read_dataset(file) for file in files])
+
+
+def test_images_of_a_few_pixels_are_refused():
+    small = ct()
+    for dataset in small:
+        dataset.Rows = dataset.Columns = 4
+        dataset.PixelData = bytes(2 * 4 * 4)
+
+    with pytest.raises(InputRejected, match="at least 8 rows"):
+        read_ct([read_dataset(file_of(dataset)) for dataset in small])

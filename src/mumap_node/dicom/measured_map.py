@@ -1,4 +1,4 @@
-"""A vendor's attenuation map to LACs; its scale is believed only where the header states it.
+"""An attenuation map to LACs; its scale is believed only where the header states it.
 
 Sources: PS3.3 A.5 (NM Image), C.7.6.16.2.11 (Real World Value Mapping).
 """
@@ -23,6 +23,9 @@ from mumap_node.imaging.volume import Quantity, Volume
 UNITS_PER_CM = ("/cm", "1/cm", "cm-1")
 """UCUM code of 1/cm, and what others write for it."""
 
+LARGEST_SCALE_PER_CM = 1.0
+"""Of a stored value of 1; soft tissue would be less than that."""
+
 SAME_SCALE = 1e-3
 """Relative; Real World Value Slope is a double, Rescale Slope text, Siemens's factor a float."""
 
@@ -36,7 +39,7 @@ SIEMENS_SCALE = 0x38
 
 
 def read_map(dataset: Dataset) -> Volume:
-    """Read an NM RECON TOMO TRANSMISSION instance.
+    """Read a measured NM RECON TOMO TRANSMISSION instance.
 
     Args:
         dataset: One instance; slices and frames may come in any order.
@@ -48,16 +51,31 @@ def read_map(dataset: Dataset) -> Volume:
         InputRejected: ``not-a-map``, ``own-map``, ``map-scale``, ``implausible-truth``, or why
             its pixels or its place cannot be read.
     """
-    _require_map(dataset)
+    if is_own_map(dataset):
+        raise InputRejected("own-map", "expected a measured map, found one of this software")
+    mumap = read_any_map(dataset)
+    require_plausible(mumap)
+    return mumap
+
+
+def read_any_map(dataset: Dataset) -> Volume:
+    """Read an NM RECON TOMO TRANSMISSION instance, measured or ours, at whatever energy it holds.
+
+    Returns:
+        LAC in 1/cm, (slice number, row, column).
+
+    Raises:
+        InputRejected: ``not-a-map``, ``map-scale``, or why its pixels or its place cannot be read.
+    """
+    if not is_map(dataset):
+        raise InputRejected("not-a-map", "expected an NM RECON TOMO of the transmission")
     slice_numbers = read_slice_numbers(dataset)
     layout = read_pixel_format(dataset)
     geometry = read_geometry(dataset, slice_numbers, layout.rows, layout.columns)
     require_agreement(dataset)
     voxels = np.empty(geometry.shape, np.float32)
     voxels[np.array(slice_numbers) - 1] = stored_values(dataset) * np.float32(read_scale(dataset))
-    mumap = Volume(voxels, geometry, Quantity.LAC_PER_CM)
-    require_plausible(mumap)
-    return mumap
+    return Volume(voxels, geometry, Quantity.LAC_PER_CM)
 
 
 def read_scale(dataset: Dataset) -> float:
@@ -104,13 +122,6 @@ def is_map(dataset: Dataset) -> bool:
     )
 
 
-def _require_map(dataset: Dataset) -> None:
-    if not is_map(dataset):
-        raise InputRejected("not-a-map", "expected an NM RECON TOMO of the transmission")
-    if is_own_map(dataset):
-        raise InputRejected("own-map", "expected a measured map, found one of this software")
-
-
 def _mapped(dataset: Dataset) -> Iterator[float]:
     for mapping in items(dataset, "RealWorldValueMappingSequence"):
         units = [code_of(item).value for item in items(mapping, "MeasurementUnitsCodeSequence")]
@@ -135,6 +146,9 @@ def _siemens(dataset: Dataset) -> Iterator[float]:
 
 
 def _scale(slope: float, intercept: bytes) -> float:
-    if not 0 < slope < np.inf or intercept.strip(b"\0\x80"):  # VR FD, also -0
-        raise InputRejected("map-scale", "expected a positive slope and no intercept")
+    if not 0 < slope <= LARGEST_SCALE_PER_CM or intercept.strip(b"\0\x80"):  # VR FD, also -0
+        raise InputRejected(
+            "map-scale",
+            f"expected a slope above 0 and of at most {LARGEST_SCALE_PER_CM:g} /cm, no intercept",
+        )
     return slope

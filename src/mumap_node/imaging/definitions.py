@@ -1,4 +1,4 @@
-"""What every figure of an evaluation means, and how it is shown; docs/evaluation.md tells more."""
+"""What every figure on two maps means, and how it is shown; docs/evaluation.md tells more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,6 +58,10 @@ METRICS: Mapping[str, Metric] = {
         "the true map (Wang 2004)",
     ),
     "psnr_db": Metric("PSNR", "dB", 1, "peak signal-to-noise ratio with the same data range"),
+    "lac_body_per_cm": Metric("LAC, body", "/cm", 4, "mean of the prediction in the true body"),
+    "lac_soft_per_cm": Metric(
+        "LAC, soft tissue", "/cm", 4, "its mean where the truth is soft tissue (0.13-0.17 /cm)"
+    ),
     "bias_body_per_cm": Metric(
         "bias, body", "/cm", 4, "mean difference, prediction - truth, in the true body",
         is_signed=True,
@@ -117,4 +121,4 @@ METRICS: Mapping[str, Metric] = {
         "mean |difference| of all polar map values, each map scaled to 0-100 (Huxohl 2023)",
     ),
 }  # fmt: skip
-"""Every figure of a case, in the order they are shown."""
+"""Every figure, in the order they are shown; "true" is what was measured, or simulated."""
