@@ -32,6 +32,7 @@ import sqlalchemy as sa
 
 from builders import card, water_where_counts
 from mumap_node import logs
+from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.bell import ring
 from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
@@ -45,9 +46,10 @@ from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.jobs.views import JobView
 from mumap_node.node.model import LoadedModel
-from mumap_node.node.routing import Destination, Route
+from mumap_node.node.routing import Condition, Destination, Route
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.watchdog import watchdog
+from mumap_node.node.worker.comparing import Comparing
 from mumap_node.node.worker.decisions import Rules
 from mumap_node.node.worker.making import Making, MakingOptions
 from mumap_node.node.worker.process import Clerk, Worker, WorkerOptions
@@ -57,6 +59,11 @@ from waiting import wait_until
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["nodes", "psycopg", "dbos._sys_db_postgres"])
+
+COMPARING = (
+    Route("ct", {"Modality": Condition(("CT",))}, action="compare"),
+    Route("maps", {"ImageType": Condition(("TRANSMISSION",))}, action="compare"),
+)
 
 QUICK = Patience(connect_seconds=2, negotiate_seconds=2, answer_seconds=2)
 
@@ -85,11 +92,14 @@ class Orders:
         folder: Data directory.
         database_url: Of the engine.
         destinations: Port on this machine by name; the AE title is ARCHIVE.
-        predict: What the network does: "map", "wait" for as long as the folder's file "hold"
-            is there, "crash" its process, raise a "bug" that quotes a patient, or "hang".
+        predict: What the network does: "map", be "slow", "wait" for as long as the folder's file
+            "hold" is there, "crash" its process, raise a "bug" that quotes a patient, or "hang".
         trap: Where to die; None to live.
         patience: With destinations.
         software_version: Of the node.
+        deliver: Whether maps are sent; else the route is in shadow mode.
+        compare: What a comparison does: "compare", or "crash" its process.
+        head_start_seconds: For maps, before the first comparison.
     """
 
     role: str
@@ -100,6 +110,9 @@ class Orders:
     trap: Trap | None = None
     patience: Patience = QUICK
     software_version: str = "0.1.0"
+    deliver: bool = True
+    compare: str = "compare"
+    head_start_seconds: float = 0.0
 
     @property
     def engine(self) -> EngineOptions:
@@ -279,12 +292,14 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
     options = _worker_options(orders)
     making = Making(spool, options.making, _opener(orders), _now)
     sending = Sending(spool, _sending(orders), _now)
+    comparing = Comparing(spool, options.rules.load_card, _now)
     served = {
         Kind.MAP: Served(making.attempt, making.stopped, 3, 1),
         Kind.DELIVER: Served(sending.attempt, sending.stopped, 5, 16, 2),
+        Kind.COMPARE: Served(comparing.attempt, comparing.stopped, 3, 1),
     }
     with Executor(orders.engine, "both", served, sweep_seconds=0.3) as executor:
-        clerk = Clerk(options, spool, orders.engine, making)
+        clerk = Clerk(options, spool, orders.engine, making, comparing)
         try:
             yield executor
         finally:
@@ -293,19 +308,31 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
 
 def _worker_options(orders: Orders) -> WorkerOptions:
     return WorkerOptions(
-        rules(orders.destinations),
+        _rules(orders),
         MakingOptions("MUMAP", orders.software_version, ZoneInfo("Europe/Berlin")),
         look_seconds=0.5,
         reconcile_seconds=0.5,
         sweep_seconds=0.3,
+        settle_seconds=0.3,
+        head_start_seconds=orders.head_start_seconds,
     )
 
 
+def _rules(orders: Orders) -> Rules:
+    """With a card that ends the process of whoever compares, where the orders say so."""
+    usual = rules(orders.destinations, deliver=orders.deliver)
+    if orders.compare == "crash":
+        # A comparison asks for the model of its job, admission for the default one.
+        return replace(usual, load_card=lambda name: _crash_with_card() if name else card())
+    return usual
+
+
 def rules(destinations: Mapping[str, int], **route: Any) -> Rules:
-    """One route that answers everything, unless its arguments say otherwise."""
+    """Routes that keep measured maps, and one that answers all else unless ``route`` changes it."""
     names = tuple(destinations)
+    answering = replace(Route("all", assume_nac=True, destinations=names), **route)
     return Rules(
-        routes=[replace(Route("all", assume_nac=True, destinations=names), **route)],
+        routes=[*COMPARING, answering],
         peers=[],
         destinations=_destinations(destinations),
         load_card=lambda _name: card(),
@@ -325,6 +352,7 @@ def _opener(orders: Orders) -> Callable[[str], LoadedModel]:
     predict: dict[str, Predict] = {
         "map": water_where_counts,
         "wait": partial(_wait, orders.folder),
+        "slow": _slow,
         "crash": _crash,
         "bug": _bug,
         "hang": _hang,
@@ -339,7 +367,17 @@ def _wait(folder: Path, counts: Voxels) -> Voxels:
     return water_where_counts(counts)
 
 
+def _slow(counts: Voxels) -> Voxels:
+    time.sleep(0.3)
+    return water_where_counts(counts)
+
+
 def _crash(_counts: Voxels) -> Voxels:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def _crash_with_card() -> ModelCard:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 

@@ -1,7 +1,8 @@
 """Records and spools for tests, and an engine that lives in memory."""
 
+import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.client import EngineClient, Known
 from mumap_node.node.engine.database import EngineOptions, embedded_database
 from mumap_node.node.spool.files import Spool, write_durably, write_record
+from mumap_node.node.spool.measured import keep, key_of
 from mumap_node.node.spool.records import (
     Admission,
+    Agreement,
     Decision,
     Delivery,
     DeliveryState,
@@ -22,6 +25,7 @@ from mumap_node.node.spool.records import (
 )
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
+STUDY = "1.2.3"
 FILE = MapFile("map-standard-0123.dcm", "0" * 64, "2.25.1")
 
 
@@ -45,7 +49,10 @@ def decision(admission: Admission = Admission.JOB, **changes: Any) -> Decision:
 def job(*destinations: str, run: int = 1, job_id: str = "job") -> Job:
     """A job for some destinations; for "pacs" where none is named."""
     profiles = dict.fromkeys(destinations or ("pacs",), "standard")
-    return Job(job_id, "instance", run, "all", "test-1", "0" * 64, True, (), profiles, NOW)
+    return Job(
+        job_id, "instance", run, "all", "test-1", "0" * 64, True, (), profiles, NOW,
+        study=key_of(STUDY),
+    )  # fmt: skip
 
 
 def result(outcome: Outcome = Outcome.MADE, reason: str = "", attempt: int = 1) -> Result:
@@ -82,6 +89,34 @@ def delivery(state: DeliveryState, name: str = "pacs", **changes: Any) -> Delive
     """A delivery that was tried once."""
     usual: dict[str, Any] = {"attempts": 1, "first_attempt_at": NOW, "last_attempt_at": NOW}
     return Delivery(name, state, **(usual | changes))
+
+
+def measure(spool: Spool, instance: str = "1.2.3.4.1", *, age_seconds: float = 3600) -> None:
+    """Keep a slice of the study's CT that was received so long before NOW."""
+    arrival = spool.store_arrival(instance.encode(), b"")
+    received = (NOW - timedelta(seconds=age_seconds)).timestamp()
+    os.utime(arrival, (received, received))
+    keep(spool, arrival, study=STUDY, series="1.2.3.4", instance=instance)
+
+
+def agreement(measured: str = "0" * 24, **changes: Any) -> Agreement:
+    """A comparison with a CT that lies where it should."""
+    usual: dict[str, Any] = {
+        "attempt": 1,
+        "kind": "ct",
+        "reason": "",
+        "sentence": "",
+        "figures": {"nmae_range": 0.0321, "bias_body_per_cm": -0.0012},
+        "dice": 0.93,
+        "shift_mm": (0.0, 0.0, 0.0),
+        "is_registered": True,
+        "groups": {"camera": "MAKER CAMERA"},
+        "model": "test-1",
+        "model_sha256": "0" * 64,
+        "received_at": NOW,
+        "compared_at": NOW,
+    }
+    return Agreement(measured=measured, **(usual | changes))
 
 
 class MemoryEngine(EngineClient):

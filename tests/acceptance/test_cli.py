@@ -335,10 +335,11 @@ class TestMap:
         assert answer.returncode == 0, answer.stderr
         assert json.loads(answer.stdout)[0]["route"] == "all"
 
-    def test_a_route_may_ignore(self, tmp_path, source):
+    @pytest.mark.parametrize("action", ["ignore", "compare"])
+    def test_a_route_may_leave_an_image_alone(self, tmp_path, source, action):
         ignoring = SETTINGS.replace(
             "[[routes]]",
-            '[[routes]]\nname = "stress"\naction = "ignore"\n'
+            f'[[routes]]\nname = "stress"\naction = "{action}"\n'
             'match = {{ SeriesDescription = {{ regex = "STRESS.*" }} }}\n[[routes]]',
             1,
         )

@@ -12,8 +12,9 @@ import pytest
 
 from commands import run, write_settings
 from mumap_node.node.rejections import Rejections
-from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.records import Delivery
+from records import agreement
 from spools import put_instance, put_job
 
 
@@ -50,6 +51,17 @@ def test_one_job_is_shown_with_everything_about_it(settings, spool):
     shown = run("jobs", "show", held.instance_id[:20], "-c", settings).stdout
     assert "no-route: expected a route that matches, found none" in shown
     assert "SeriesDescription = <b>NAC</b>" in shown
+
+
+def test_a_job_shows_how_its_map_compares(settings, spool):
+    job = put_job(spool, 2)
+    write_record(spool.agreement_file(job.job_id), agreement())
+    shown = run("jobs", "show", job.job_id, "-c", settings).stdout
+    assert "a CT" in shown
+    assert "NMAE: 0.0321" in shown
+    assert "Dice 0.93" in shown
+    told = json.loads(run("jobs", "show", job.job_id, "--json", "-c", settings).stdout)
+    assert told["agreement"]["figures"]["nmae_range"] == 0.0321
 
 
 def test_a_held_image_is_discarded(settings, spool):

@@ -23,8 +23,9 @@ from commands import (
     running,
     write_settings,
 )
+from examinations import ct, file_of
 from mumap_node.dicom.files import to_bytes
-from peers import RecordingScp, store
+from peers import RecordingScp, answers, store
 from torso_tomos import torso_tomo
 from waiting import wait_until
 
@@ -92,6 +93,26 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "stress.dcm"
     path.write_bytes(nac_file(voxels=torso_counts() + 2))
     return path
+
+
+def test_in_shadow_mode_maps_stay_and_measured_maps_are_taken(tmp_path, image):
+    slice_ = tmp_path / "ct.dcm"
+    slice_.write_bytes(file_of(ct()[0]))
+    comparing = '[[routes]]\nname = "ct"\naction = "compare"\nmatch = {{ Modality = "CT" }}\n'
+    text = SETTINGS.replace("[[routes]]", f"{comparing}\n[[routes]]", 1)
+    with RecordingScp() as archive:
+        settings = write_settings(tmp_path, archive.port, f"{text}deliver = false\n")
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            node = Node(serving, settings, archive)
+            node.wait_until_ready()
+            sent = store(node.dicom_port(), slice_, image, called="MUMAP")
+            assert ["Success" in answer for answer in answers(sent)] == [True, True]
+            serving.wait_for("measured.kept", "worker")
+            finished = serving.wait_for("job.finished", "worker")
+            assert (finished["state"], finished["reason"]) == ("done", "shadow")
+            (job,) = node.jobs()
+            assert (job["id"], job["deliveries"]) == (finished["job_id"], [])
+        assert not archive.received
 
 
 def test_an_image_goes_in_and_its_map_comes_out_and_sigterm_drains(node, image):

@@ -26,12 +26,13 @@ from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import list_views
 from mumap_node.node.presence import present
 from mumap_node.node.routing import Destination
-from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.records import Delivery, DeliveryState
 from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import Watch
 from mumap_node.node.web.page import ROWS, Site
 from mumap_node.service.website import serve_app
+from records import agreement
 from spools import NOW, put_instance, put_job
 
 ARCHIVE = Destination("archive", "ARCHIVE", "192.0.2.30", 104)
@@ -98,6 +99,17 @@ def test_an_empty_node_says_how_to_begin(client):
     assert page.status_code == 200
     assert "Nothing was received yet. Send an NM reconstruction to MUMAP, port 11112" in page.text
     assert ">never</td>" in page.text
+
+
+def test_the_page_tells_how_maps_compare(client, spool):
+    write_record(spool.agreement_file(put_job(spool, 1).job_id), agreement())
+    nothing = agreement(kind="", reason="ct-series", sentence="expected <axial> slices", figures={})
+    write_record(spool.agreement_file(put_job(spool, 2).job_id), nothing)
+    text = client.get("/").text
+    assert "compared with a CT" in text
+    assert "<dt>NMAE</dt><dd>0.0321</dd>" in text
+    assert 'href="./operations#ct-series"' in text
+    assert "expected &lt;axial&gt; slices" in text
 
 
 def test_the_page_tells_jobs_states_reasons_and_destinations(client, spool):

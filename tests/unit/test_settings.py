@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.findings import Relaxable
+from mumap_node.service.building import storage_classes
 from mumap_node.settings.example import example_settings
 from mumap_node.settings.loading import load_settings, settings_without_file
 from mumap_node.settings.problems import TABLES
@@ -259,6 +261,21 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
         'beside action = "ignore"',
     ),
     (
+        "compare and map",
+        {"routes": GOOD["routes"] + '\naction = "compare"'},
+        'destinations (of "all"): expected nothing beside action = "compare"',
+    ),
+    (
+        "compare and deliver",
+        {"routes": 'name = "r"\naction = "compare"\ndeliver = false'},
+        'deliver (of "r"): expected nothing beside action = "compare"',
+    ),
+    (
+        "delivering nowhere",
+        {"routes": 'name = "r"\ndeliver = true'},
+        "expected at least one destination, or deliver = false",
+    ),
+    (
         "keyword",
         {"routes": GOOD["routes"] + '\nmatch = { Modalty = "NM" }'},
         'did you mean "Modality"?',
@@ -321,6 +338,25 @@ def test_a_route_after_one_that_matches_everything_is_a_mistake(problems):
 def test_a_wrong_table_does_not_hide_what_refers_to_it(problems):
     found = problems(destinations=GOOD["destinations"].replace("104", "0"))
     assert len(found) == 1, "the destination has a wrong port, but it is there"
+
+
+def test_a_route_in_shadow_mode_needs_no_destination(load):
+    assert not load(routes='name = "r"\ndeliver = false').routes[0].deliver
+
+
+@pytest.mark.parametrize(("action", "accepted"), [("compare", True), ("ignore", False)])
+def test_cts_are_accepted_where_a_route_compares(load, action, accepted):
+    settings = load(routes=f'name = "r"\naction = "{action}"')
+    assert (CTImageStorage in storage_classes(settings)) is accepted
+    assert NuclearMedicineImageStorage in storage_classes(settings)
+
+
+def test_cts_that_are_accepted_anyway_are_named_once(load):
+    settings = load(
+        receiver='storage_classes = ["CTImageStorage"]',
+        routes='name = "r"\naction = "compare"',
+    )
+    assert storage_classes(settings) == (CTImageStorage,)
 
 
 def test_values_of_a_good_route_arrive(load):

@@ -14,7 +14,7 @@ from mumap_node.cli.tables import as_json, as_table, shown_time
 if TYPE_CHECKING:
     from mumap_node.node.jobs.verbs import Jobs
     from mumap_node.node.jobs.views import JobView
-    from mumap_node.node.spool.records import Delivery
+    from mumap_node.node.spool.records import Agreement, Delivery
 
 Which = Annotated[str, typer.Argument(metavar="JOB", help="Id, or any unique beginning of it.")]
 DestinationName = Annotated[
@@ -150,8 +150,18 @@ def _described(view: "JobView") -> Iterator[tuple[str, str]]:
         yield "delivery", _delivered(delivery)
     for finding in view.findings:
         yield "finding", str(finding)
+    if view.agreement:
+        yield from _compared(view.agreement)
     for attribute, value in (view.seen or {}).items():
         yield "looked at", f"{attribute} = {value}"
+
+
+def _compared(agreement: "Agreement") -> "Iterator[tuple[str, str]]":
+    from mumap_node.node.jobs.figures import compared_with, figures_of
+
+    yield "compared", f"{compared_with(agreement)}, {shown_time(agreement.compared_at)}"
+    for title, value in figures_of(agreement):
+        yield "", f"{title}: {value}"
 
 
 def _delivered(delivery: "Delivery") -> str:

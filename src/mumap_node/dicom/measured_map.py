@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.uid import NuclearMedicineImageStorage
+from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.dicom.codes import code_of
 from mumap_node.dicom.elements import items, numbers, text, texts, value
@@ -120,6 +120,17 @@ def is_map(dataset: Dataset) -> bool:
         and image_type[2] == "RECON TOMO"
         and image_type[3] == "TRANSMISSION"
     )
+
+
+def is_ct(dataset: Dataset) -> bool:
+    """Whether an instance is a slice of a CT, and no localizer (PS3.3 C.8.2.1.1.1)."""
+    is_localizer = "LOCALIZER" in texts(dataset, "ImageType")
+    return text(dataset, "SOPClassUID") == CTImageStorage and not is_localizer
+
+
+def is_measured(dataset: Dataset) -> bool:
+    """Whether this is a measured attenuation map, or a slice of the CT one can be made of."""
+    return is_ct(dataset) or (is_map(dataset) and not is_own_map(dataset))
 
 
 def _mapped(dataset: Dataset) -> Iterator[float]:

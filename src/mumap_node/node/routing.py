@@ -115,24 +115,26 @@ class Route:
         name: As in the settings.
         match: Condition by ``calling_ae_title`` or DICOM keyword; a path into sequences is
             written with dots, such as ``DetectorInformationSequence.CollimatorType``.
-        action: Answer with a map, or leave alone.
+        action: Answer with a map, leave alone, or keep to compare maps of the same study with.
         assume_nac: The site's word that input without any statement is uncorrected.
         assume_parallel_holes: The site's word that projections are of parallel-hole collimators.
         relax: Card limits lowered from fail to warn.
         model: Model name or identity; empty for the default model.
         destinations: Names in the settings, or "sender".
         report: Whether a report follows every map of projections.
+        deliver: Whether maps are sent; else they are only made, stored and compared.
     """
 
     name: str
     match: Mapping[str, Condition] = field(default_factory=dict)
-    action: Literal["map", "ignore"] = "map"
+    action: Literal["map", "ignore", "compare"] = "map"
     assume_nac: bool = False
     assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
     model: str = ""
     destinations: tuple[str, ...] = ()
     report: bool = False
+    deliver: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ def resolve_destinations(
 ) -> tuple[Destination, ...]:
     """Where the maps of a route go, each destination once, in the order of the route.
 
+    Nowhere, where the route delivers nothing.
+
     Args:
         route: A route whose action is "map".
         peer: Who sent the instance; None where the settings no longer know.
@@ -185,7 +189,7 @@ def resolve_destinations(
     Raises:
         InputRejected: The route answers to "sender", and the sender has no `reply_to`.
     """
-    names = dict.fromkeys(_destination_names(route, peer))
+    names = dict.fromkeys(_destination_names(route, peer)) if route.deliver else {}
     return tuple(destinations[name] for name in names)
 
 

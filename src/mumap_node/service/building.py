@@ -9,6 +9,9 @@ from mumap_node.node.routing import Destination, Peer, Route
 from mumap_node.node.spool.files import Spool
 from mumap_node.settings.tables import Settings
 
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+"""CT Image Storage. Source: PS3.4 B.5."""
+
 if TYPE_CHECKING:  # the receiver must stay small: no SQLAlchemy there
     from mumap_node.node.engine.database import EngineOptions
 
@@ -41,8 +44,17 @@ def routes(settings: Settings) -> tuple[Route, ...]:
             model=table.model,
             destinations=table.destinations,
             report=table.report,
+            deliver=table.deliver,
         )
         for table in settings.routes
+    )
+
+
+def storage_classes(settings: Settings) -> tuple[str, ...]:
+    """UIDs of the SOP classes the receiver accepts: CT images too, where a route compares."""
+    compares = any(table.action == "compare" for table in settings.routes)
+    return tuple(
+        dict.fromkeys((*settings.receiver.storage_classes, *((CT_IMAGE_STORAGE,) * compares)))
     )
 
 

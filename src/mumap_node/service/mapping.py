@@ -105,8 +105,8 @@ class Mapper:
                 reason = "own-map"
                 return Answer(source, Outcome.IGNORED, reason, "it is a map of this software")
             route = first_match(self._routes, dataset, _calling_ae_title(dataset)).route
-            if route is not None and route.action == "ignore":
-                sentence = f"route {route.name!r} says so"
+            if route is not None and route.action != "map":
+                sentence = f"route {route.name!r} says {route.action}"
                 reason = "route-ignores"
                 return Answer(source, Outcome.IGNORED, reason, sentence, route.name)
             return self._make(source, dataset, route)

@@ -95,7 +95,7 @@ def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
             peers=building.peers(settings),
             max_associations=settings.receiver.max_associations,
             min_free_gb=settings.receiver.min_free_gb,
-            storage_classes=settings.receiver.storage_classes,
+            storage_classes=building.storage_classes(settings),
         ),
         spool,
     )

@@ -135,13 +135,19 @@ def _unreachable_routes(raw: Raw) -> Iterator[Problem]:
 
 def _route_action(row: Row) -> Iterator[Problem]:
     location, route = row
-    if route.get("action") != "ignore":
-        if not route.get("destinations"):
-            yield Problem((*location, "destinations"), "expected at least one destination")
+    action = route.get("action")
+    if action not in ("ignore", "compare"):
+        if not route.get("destinations") and route.get("deliver") is not False:
+            yield Problem(
+                (*location, "destinations"),
+                "expected at least one destination, or deliver = false",
+            )
         return
     for key in ("assume_nac", "assume_parallel_holes", "relax", "model", "destinations", "report"):
         if route.get(key):
-            yield Problem((*location, key), 'expected nothing beside action = "ignore"')
+            yield Problem((*location, key), f'expected nothing beside action = "{action}"')
+    if "deliver" in route:
+        yield Problem((*location, "deliver"), f'expected nothing beside action = "{action}"')
 
 
 def _route_destinations(row: Row, raw: Raw) -> Iterator[Problem]:

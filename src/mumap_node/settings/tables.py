@@ -169,8 +169,9 @@ class Route(Table):
     """Conditions on calling_ae_title and DICOM keywords, all of which must hold: a value, a list
     of values, or { regex = "…" } that must match a whole value. Left out: matches everything."""
 
-    action: Literal["map", "ignore"] = "map"
-    """Answer with a map, or leave alone."""
+    action: Literal["map", "ignore", "compare"] = "map"
+    """Answer with a map, leave alone, or keep measured maps (an attenuation map of the scanner, or
+    a CT) to compare the maps of the same study with."""
 
     assume_nac: Flag = False
     """The site's word that images which say nothing about attenuation correction have none."""
@@ -191,6 +192,9 @@ class Route(Table):
 
     report: Flag = False
     """Whether a report for people (Secondary Capture) follows every map of projections."""
+
+    deliver: Flag = True
+    """false for shadow mode: maps are made, checked, stored and compared, and sent nowhere."""
 
 
 class Settings(Table):

@@ -7,10 +7,11 @@ import struct
 import numpy as np
 import pytest
 from pydicom import Dataset
+from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
 
 from examinations import file_of, mumap, nac, torso
 from mumap_node.dicom.files import read_dataset
-from mumap_node.dicom.measured_map import read_any_map, read_map, read_scale
+from mumap_node.dicom.measured_map import is_measured, read_any_map, read_map, read_scale
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import resampling
 from mumap_node.imaging.volume import Quantity
@@ -145,3 +146,30 @@ def test_a_map_for_another_energy_is_read_where_that_is_known():
     found = read_any_map(as_read(thallium)).voxels
 
     assert np.median(found[found > 0.1]) == pytest.approx(0.152 * 0.19 / 0.154, rel=0.02)
+
+
+MAP_TYPE = ["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"ImageType": MAP_TYPE}, True),
+        ({}, False),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "TOMO", "TRANSMISSION"]}, False),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "SOPClassUID": CTImageStorage}, True),
+        ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "SOPClassUID": CTImageStorage}, False),
+        ({"ImageType": MAP_TYPE, "SOPClassUID": PositronEmissionTomographyImageStorage}, False),
+    ],
+    ids=["map", "emission", "projections", "CT", "localizer", "PET"],
+)
+def test_a_scanners_map_and_a_ct_are_measured(attributes, expected):
+    assert is_measured(as_read(nac(**attributes))) is expected
+
+
+def test_an_own_map_is_not_measured():
+    own = mumap(
+        ImageType=[*MAP_TYPE, "SYNTHETIC"], ManufacturerModelName="mumap-node", Modality="NM"
+    )
+
+    assert not is_measured(as_read(own))

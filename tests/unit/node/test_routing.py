@@ -258,6 +258,11 @@ def test_the_sender_is_its_reply_to_and_nobody_is_named_twice():
     assert names == ["pacs", "station"]
 
 
+def test_a_route_in_shadow_mode_sends_nowhere_and_asks_for_no_address():
+    route = Route("r", destinations=("pacs", "sender"), deliver=False)
+    assert resolve_destinations(route, None, STATIONS) == ()
+
+
 @pytest.mark.parametrize("peer", [OTHER, None])
 def test_a_sender_without_reply_to_is_rejected_with_its_reason(peer):
     with pytest.raises(InputRejected) as rejected:

@@ -10,6 +10,7 @@ class Kind(StrEnum):
 
     MAP = "map"  #: to make one map
     DELIVER = "deliver"  #: to deliver one map to one destination
+    COMPARE = "compare"  #: to compare one map with what was measured in its study
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,9 @@ class Attempt:
         kind: What is tried.
         job_id: The job it belongs to.
         number: Counts from 1.
-        destination: Name of the destination; empty for the making of a map.
+        destination: Name of the destination; empty but for a delivery.
         wait_seconds: Time to let pass before it begins.
+        measured: Digest of the measured files; empty but for a comparison.
     """
 
     kind: Kind
@@ -31,6 +33,7 @@ class Attempt:
     number: int = 1
     destination: str = ""
     wait_seconds: float = 0.0
+    measured: str = ""
 
     @property
     def workflow_id(self) -> str:
@@ -40,8 +43,8 @@ class Attempt:
     @property
     def series(self) -> str:
         """What the ids of all attempts at this piece of work begin with."""
-        destination = f"/{self.destination}" if self.destination else ""
-        return f"{self.kind}/{self.job_id}{destination}/"
+        parts = (self.kind, self.job_id, self.destination, self.measured)
+        return "/".join(part for part in parts if part) + "/"
 
     def to_json(self) -> dict[str, Any]:
         """As the engine keeps it."""

@@ -22,10 +22,18 @@ WORKFLOWS_VERSION = "mumap-wf-1"
 enqueued for its version, so an upgrade that changed it would leave jobs behind. Change the order
 of steps behind DBOS.patch() instead."""
 
-QUEUES: Mapping[Kind, str] = {Kind.MAP: "maps", Kind.DELIVER: "deliveries"}
+QUEUES: Mapping[Kind, str] = {
+    Kind.MAP: "maps",
+    Kind.DELIVER: "deliveries",
+    Kind.COMPARE: "comparisons",
+}
 """Queue by kind of attempt."""
 
-WORKFLOWS: Mapping[Kind, str] = {Kind.MAP: "make_map", Kind.DELIVER: "deliver"}
+WORKFLOWS: Mapping[Kind, str] = {
+    Kind.MAP: "make_map",
+    Kind.DELIVER: "deliver",
+    Kind.COMPARE: "compare",
+}
 """Name of the workflow by kind of attempt."""
 
 PRIORITY = 10

@@ -164,7 +164,7 @@ class Executor:
 
 
 def _workflow(how: Served, active: Active) -> Callable[[dict[str, Any]], None]:
-    """Both kinds of workflow: try once, then enqueue what follows."""
+    """Every kind of workflow: try once, then enqueue what follows."""
 
     def workflow(fields: dict[str, Any]) -> None:
         attempt = Attempt.from_json(fields)

@@ -7,8 +7,15 @@ from datetime import datetime
 
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.jobs.states import UNKNOWN, Standing, replaced_by, standing_of
-from mumap_node.node.spool.files import Spool, locked, read_record, write_record
+from mumap_node.node.spool.files import (
+    RecordDamagedError,
+    Spool,
+    locked,
+    read_record,
+    write_record,
+)
 from mumap_node.node.spool.records import (
+    Agreement,
     Decision,
     Delivery,
     DeliveryState,
@@ -31,6 +38,7 @@ class Dossier:
         word: What a person decided for good; None where nobody did.
         result: How the making of its map ended; None where it has not.
         deliveries: One per destination, in the order of the route.
+        agreement: How its map compares with what was measured; None where nothing was yet.
     """
 
     job: Job
@@ -38,6 +46,7 @@ class Dossier:
     word: OperatorWord | None
     result: Result | None
     deliveries: tuple[Delivery, ...]
+    agreement: Agreement | None = None
 
     @property
     def superseded_by(self) -> str:
@@ -94,6 +103,7 @@ def read_dossier(spool: Spool, job_id: str) -> Dossier | None:
         read_record(OperatorWord, spool.operator_file(job_id)),
         read_record(Result, spool.result_file(job_id)),
         tuple(read_delivery(spool, job_id, name) for name in job.profiles),
+        read_agreement(spool, job_id),
     )
 
 
@@ -101,6 +111,16 @@ def read_delivery(spool: Spool, job_id: str, destination: str) -> Delivery:
     """Where a delivery stands; waiting for its first attempt where nothing was written yet."""
     written = read_record(Delivery, spool.delivery_file(job_id, destination))
     return written or Delivery(destination)
+
+
+def read_agreement(spool: Spool, job_id: str) -> Agreement | None:
+    """How a map compares; None where that was not written, or is damaged: then it is made anew.
+
+    It is derived, and must not keep people from a job that is whole.
+    """
+    with contextlib.suppress(RecordDamagedError):
+        return read_record(Agreement, spool.agreement_file(job_id))
+    return None
 
 
 def archived_attempts(spool: Spool, job_id: str) -> list[int]:
@@ -127,6 +147,19 @@ def next_delivery_attempt(job_id: str, delivery: Delivery, now: datetime) -> Att
     due = delivery.next_attempt_at or now
     wait_seconds = max((due - now).total_seconds(), 0.0)
     return Attempt(Kind.DELIVER, job_id, delivery.attempts + 1, delivery.destination, wait_seconds)
+
+
+def next_compare_attempt(dossier: Dossier, measured: str, latest: int = 0) -> Attempt:
+    """The next attempt at a comparison.
+
+    Args:
+        dossier: Of the job; its comparison, if there is one, was with other files.
+        measured: Digest of the files to compare with.
+        latest: Number of the latest attempt with them that the engine knows; 0 for none.
+    """
+    written = dossier.agreement.attempt if dossier.agreement else 0
+    number = 1 + max(latest, written)
+    return Attempt(Kind.COMPARE, dossier.job.job_id, number, measured=measured)
 
 
 def skip_attempt(spool: Spool, attempt: Attempt) -> Delivery | None:

@@ -24,7 +24,7 @@ class JobState(StrEnum):
     QUEUED = "queued"  #: waits for a worker
     RUNNING = "running"  #: a worker is making the map
     DELIVERING = "delivering"  #: the map is stored, not yet accepted by all destinations
-    DONE = "done"  #: every destination accepted the map
+    DONE = "done"  #: every destination accepted the map, or the route delivers nothing
     HELD = "held"  #: no route, an undecided header, or the wrong images; a person must
     QUARANTINED = "quarantined"  #: stopped for good; a person must look
     IGNORED = "ignored"  #: a route or a person says so, or it is our own map
@@ -154,7 +154,14 @@ def _of_deliveries(deliveries: Collection[Delivery]) -> Standing:
     for delivery in deliveries:
         if delivery.state is DeliveryState.WAITING:
             return Standing(JobState.DELIVERING, delivery.reason, delivery.sentence)
-    if deliveries and all(d.state is DeliveryState.CANCELLED for d in deliveries):
+    if not deliveries:
+        return Standing(
+            JobState.DONE,
+            reason="shadow",
+            sentence="the route delivers nothing: the map is stored, and compared where a "
+            "measured one comes",
+        )
+    if all(d.state is DeliveryState.CANCELLED for d in deliveries):
         return Standing(JobState.CANCELLED)
     return Standing(JobState.DONE)
 

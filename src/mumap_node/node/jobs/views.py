@@ -13,7 +13,7 @@ from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import UNKNOWN, JobState, Standing, standing_of
 from mumap_node.node.spool.files import RecordDamagedError, Spool, read_record
-from mumap_node.node.spool.records import Admission, Decision, Delivery, DeliveryState
+from mumap_node.node.spool.records import Admission, Agreement, Decision, Delivery, DeliveryState
 
 CHUNK = 100
 """Jobs the engine is asked about at once."""
@@ -47,6 +47,7 @@ class JobView:
         findings: Every check of input and map.
         seconds: Duration by step of the line.
         deliveries: One per destination.
+        agreement: How its map compares with what was measured; None where nothing was yet.
     """
 
     id: str
@@ -68,6 +69,7 @@ class JobView:
     findings: tuple[Finding, ...] = ()
     seconds: dict[str, float] | None = None
     deliveries: tuple[Delivery, ...] = ()
+    agreement: Agreement | None = None
 
 
 Item = Dossier | Decision
@@ -240,6 +242,7 @@ def _view_of_job(dossier: Dossier, standing: Standing) -> JobView:
         findings=result.findings if result else (),
         seconds=result.seconds if result else None,
         deliveries=tuple(_shown(delivery, dossier) for delivery in dossier.deliveries),
+        agreement=dossier.agreement,
     )
 
 

@@ -12,6 +12,8 @@ Layout below the data directory::
     jobs/<job_id>/map-<profile>-<hash>.dcm  the map as sent; in held/ where its checks failed
     jobs/<job_id>/delivery-<name>.json      one per destination
     jobs/<job_id>/operator.json             cancelled or discarded by a person
+    jobs/<job_id>/agreement.json            how the map compares with what was measured
+    measured/<study>/<series>/<name>.dcm    what maps of the study are compared with
     run/                                    locks and the worker's bell
 
 A file appears by rename after its bytes are on disk, and the directory is synced after it: what
@@ -32,7 +34,7 @@ from typing import Any, Self, TypeVar
 from pydantic import TypeAdapter
 
 from mumap_node.errors import NodeError
-from mumap_node.node.spool.records import Decision, Delivery, Job, OperatorWord, Result
+from mumap_node.node.spool.records import Agreement, Decision, Delivery, Job, OperatorWord, Result
 
 PART = ".part"
 """Ends the name of a file that is not whole yet."""
@@ -40,26 +42,26 @@ PART = ".part"
 CLOSED = -1
 """Stands for the descriptor of a file that is no longer open."""
 
-Record = TypeVar("Record", Decision, Job, Result, Delivery, OperatorWord)
+Record = TypeVar("Record", Decision, Job, Result, Delivery, OperatorWord, Agreement)
 
 
 class Spool:
-    """The data directory of a node.
+    """The data directory of a node; its folders are made when it is opened.
 
     Raises:
         OSError: From every method that touches a disk that is full, read-only or broken.
     """
 
     def __init__(self, root: Path) -> None:
-        """Open the spool below ``root``, creating its folders."""
         self.root = root
         self.inbox = root / "inbox"
         self.instances = root / "instances"
         self.jobs = root / "jobs"
+        self.measured = root / "measured"
         self.run = root / "run"
         self.bell = self.run / "bell"
         root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.inbox, self.instances, self.jobs, self.run):
+        for folder in (self.inbox, self.instances, self.jobs, self.measured, self.run):
             make_folder(folder)
 
     def store_arrival(self, head: bytes, dataset: bytes | memoryview) -> Path:
@@ -128,6 +130,10 @@ class Spool:
     def operator_file(self, job_id: str) -> Path:
         """Where a person's word on a job lies."""
         return self.jobs / job_id / "operator.json"
+
+    def agreement_file(self, job_id: str) -> Path:
+        """Where the comparison of a job's map with what was measured lies."""
+        return self.jobs / job_id / "agreement.json"
 
     def instance_ids(self) -> Iterator[str]:
         """Every instance that was admitted to the spool."""

@@ -79,10 +79,12 @@ class Job:
         model_sha256: Checksum of the network.
         assume_nac: As in the route.
         relax: As in the route.
-        profiles: Output profile by destination name.
+        profiles: Output profile by destination name; none where the route delivers nothing.
         created_at: UTC.
         assume_parallel_holes: As in the route; jobs of older versions have none.
         report: As in the route; jobs of older versions have none.
+        study: Hash of the Study Instance UID, by which measured maps of the study are found;
+            jobs of older versions have none.
     """
 
     job_id: str
@@ -97,6 +99,7 @@ class Job:
     created_at: datetime
     assume_parallel_holes: bool = False
     report: bool = False
+    study: str = ""
 
 
 class Outcome(StrEnum):
@@ -209,3 +212,41 @@ class OperatorWord:
 
     verb: Verb
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a map compares with what was measured in the same study.
+
+    Attributes:
+        attempt: Number of the attempt that wrote it.
+        measured: Digest of the measured files it was compared with.
+        kind: What was measured, "map" or "ct"; empty where nothing was compared.
+        reason: Why nothing was compared, a stable code of docs/operations.md; else empty.
+        sentence: Expected and found; empty where something was compared.
+        figures: Value by name of ``imaging.definitions.METRICS``; none where nothing was compared.
+        dice: Of emission outline and measured body; None where unknown.
+        shift_mm: How far what was measured would have to move to agree best: to the head, back
+            and left.
+        is_registered: Whether the two lie on each other well enough for the figures to count.
+        groups: Value by subgroup, such as "camera"; nothing of the patient.
+        model: Identity of the model that made the map.
+        model_sha256: Checksum of its network.
+        received_at: When the source of the map was acknowledged, UTC.
+        compared_at: UTC.
+    """
+
+    attempt: int
+    measured: str
+    kind: str
+    reason: str
+    sentence: str
+    figures: dict[str, float]
+    dice: float | None
+    shift_mm: tuple[float, float, float]
+    is_registered: bool
+    groups: dict[str, str]
+    model: str
+    model_sha256: str
+    received_at: datetime
+    compared_at: datetime

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mumap_node.node.jobs.figures import compared_with, figures_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import JobView
 from mumap_node.node.routing import Destination
@@ -23,7 +24,7 @@ MEANINGS: Mapping[str, str] = {
     JobState.QUEUED: "waits for a worker",
     JobState.RUNNING: "a worker is making the map",
     JobState.DELIVERING: "the map is stored, and not yet accepted by every destination",
-    JobState.DONE: "every destination accepted the map",
+    JobState.DONE: "every destination accepted the map, or the route delivers nothing",
     JobState.HELD: "no route matches, the header cannot decide, or the images are not such as can "
     "be mapped: a person must look",
     JobState.QUARANTINED: "stopped for good: a person must look",
@@ -139,6 +140,8 @@ def _render(template: str, site: Site, **values: Any) -> str:
     environment.globals.update(
         site=site, root="./", tones=TONES, meanings=MEANINGS, puzzling=PUZZLING
     )
+    environment.filters["compared_with"] = compared_with
+    environment.filters["figures"] = figures_of
     environment.filters["local"] = lambda at: f"{at.astimezone(site.timezone):%Y-%m-%d %H:%M:%S}"
     return environment.get_template(template).render(values)
 

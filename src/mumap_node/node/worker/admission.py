@@ -6,6 +6,7 @@ is written, the instance moved beside it, its job written.
 
 import hashlib
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Self
 import structlog
 
 from mumap_node.dicom.digests import dataset_sha256, image_sha256
+from mumap_node.dicom.elements import text
 from mumap_node.dicom.files import read_dataset
 from mumap_node.errors import InputRejected, place_of
 from mumap_node.node.spool.files import (
@@ -29,7 +31,8 @@ from mumap_node.node.spool.files import (
     write_record,
 )
 from mumap_node.node.spool.records import Admission, Decision, Job
-from mumap_node.node.worker.decisions import Arrival, Rules, decide, superseded
+from mumap_node.node.worker.decisions import Arrival, Rules, decide, family_of, superseded
+from mumap_node.node.worker.keeping import keep_measured, route_to_compare
 
 CRASHES = 3
 """Times a file may take its worker down before it is put aside unread."""
@@ -140,6 +143,11 @@ class Admitter:
     def _admit(self, path: Path, name: InboxName) -> Job | None:
         with path.open("rb") as file:
             dataset = read_dataset(file)
+        comparing = route_to_compare(dataset, self._rules.routes)
+        if comparing is not None:
+            self._forget(text(dataset, "SOPInstanceUID"))
+            keep_measured(self._spool, path, dataset, comparing)
+            return None
         arrival = Arrival(
             dataset,
             dataset_sha256(dataset),
@@ -154,6 +162,13 @@ class Admitter:
         decision, job = decide(arrival, siblings, self._rules, self._now())
         self._settle(path, decision, list(superseded(decision, siblings)), job)
         return job
+
+    def _forget(self, sop_instance_uid: str) -> None:
+        """Forget a decision without its file: a person had it made again, and now it is none."""
+        for folder in self._spool.instances.glob(f"{family_of(sop_instance_uid)}*"):
+            decision = self._decision(folder.name)
+            if decision and not decision.job_id and not self._is_settled(folder.name):
+                shutil.rmtree(folder)
 
     def _is_settled(self, instance_id: str, run: int = 1) -> bool:
         """Whether this very instance was decided on before, at least for this run."""

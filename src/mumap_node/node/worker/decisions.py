@@ -12,6 +12,7 @@ from datetime import datetime
 from pydicom import Dataset
 
 from mumap_node.dicom.elements import text
+from mumap_node.dicom.measured_map import is_measured
 from mumap_node.dicom.selection import is_own_map, select_source
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.model_card import ModelCard
@@ -23,6 +24,7 @@ from mumap_node.node.routing import (
     first_match,
     resolve_destinations,
 )
+from mumap_node.node.spool.measured import key_of
 from mumap_node.node.spool.records import Admission, Decision, Job
 
 
@@ -69,7 +71,7 @@ class Arrival:
     @property
     def family(self) -> str:
         """What the ids of all instances with this SOP Instance UID begin with."""
-        return f"{hashlib.sha256(self.sop_instance_uid.encode()).hexdigest()[:16]}-"
+        return family_of(self.sop_instance_uid)
 
     @property
     def instance_id(self) -> str:
@@ -79,18 +81,32 @@ class Arrival:
     @property
     def series(self) -> str:
         """Short hash of the Series Instance UID."""
-        uid = text(self.dataset, "SeriesInstanceUID")
-        return hashlib.sha256(uid.encode()).hexdigest()[:12]
+        return series_of(text(self.dataset, "SeriesInstanceUID"))
 
     @property
     def calling_ae_title(self) -> str:
         """Who sent it; empty for a file."""
-        return text(self.dataset.file_meta, "SourceApplicationEntityTitle")
+        return sender_of(self.dataset)
 
     @property
     def address(self) -> str:
         """IP address it came from; empty for a file."""
         return text(self.dataset.file_meta, "SourcePresentationAddress")
+
+
+def family_of(sop_instance_uid: str) -> str:
+    """What the ids of all instances with a SOP Instance UID begin with."""
+    return f"{hashlib.sha256(sop_instance_uid.encode()).hexdigest()[:16]}-"
+
+
+def sender_of(dataset: Dataset) -> str:
+    """Calling AE title of who sent an instance; empty for a file."""
+    return text(dataset.file_meta, "SourceApplicationEntityTitle")
+
+
+def series_of(series_instance_uid: str) -> str:
+    """Short hash of a Series Instance UID, to find what belongs together."""
+    return hashlib.sha256(series_instance_uid.encode()).hexdigest()[:12]
 
 
 def decide(
@@ -209,6 +225,8 @@ def _by_route(arrival: Arrival, route: Route | None, rules: Rules, peer: Peer | 
             reason="route-ignores",
             sentence=f"route {route.name!r} leaves such instances alone",
         )
+    if route.action == "compare":
+        return _not_comparable(arrival, route)
     try:
         select_source(
             arrival.dataset,
@@ -222,6 +240,21 @@ def _by_route(arrival: Arrival, route: Route | None, rules: Rules, peer: Peer | 
     except ConfigurationError as error:
         return _Verdict(Admission.HELD, error.reason, "; ".join(error.problems))
     return _Verdict(Admission.JOB, card=card, destinations=destinations)
+
+
+def _not_comparable(arrival: Arrival, route: Route) -> _Verdict:
+    """What a comparing route matched although nothing can be compared with it."""
+    if is_measured(arrival.dataset):
+        return _Verdict(
+            Admission.HELD,
+            reason="invalid-uid",
+            sentence="expected Study and Series Instance UID to find maps to compare with by",
+        )
+    return _Verdict(
+        Admission.IGNORED,
+        reason="not-measured",
+        sentence=f"route {route.name!r} compares: expected a measured map or a CT image",
+    )
 
 
 def _job(
@@ -258,4 +291,5 @@ def _job(
         created_at=now,
         assume_parallel_holes=route.assume_parallel_holes,
         report=route.report,
+        study=key_of(text(arrival.dataset, "StudyInstanceUID")),
     )

@@ -26,6 +26,9 @@ from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
 
 log = structlog.get_logger()
 
+STANDARD = "standard"
+"""Profile of the encoding that every map is kept in, to be compared and looked at."""
+
 HELD = "held"
 """Folder of maps that failed their checks, within a job's folder."""
 
@@ -127,7 +130,7 @@ class Making:
     def _make(self, job: Job, number: int) -> Result:
         stopwatch = _Stopwatch()
         with stopwatch("read"):
-            dataset = self._read(job)
+            dataset = read_instance(self._spool, job)
         loaded = self.model(job.model)
         if loaded.model.card.sha256 != job.model_sha256:
             problem = f"expected {job.model} as it was when the job began, found another network"
@@ -136,7 +139,7 @@ class Making:
             made = make_attenuation_map(
                 dataset,
                 replace(loaded.model, predict=stopwatch.around("infer", loaded.model.predict)),
-                _request(job),
+                request_of(job),
                 self._provenance(job, loaded.runtime),
             )
         with stopwatch("store"):
@@ -151,16 +154,6 @@ class Making:
             seconds=stopwatch.seconds,
         )
 
-    def _read(self, job: Job) -> Dataset:
-        path = self._spool.instance_file(job.instance_id)
-        try:
-            with path.open("rb") as file:
-                return read_dataset(file)
-        except FileNotFoundError:
-            raise InputRejected(
-                "instance-missing", "expected the received instance in the spool, found none"
-            ) from None
-
     def _provenance(self, job: Job, runtime: str) -> Provenance:
         return Provenance(
             ae_title=self._options.ae_title,
@@ -168,7 +161,7 @@ class Making:
             runtime=runtime,
             made_at=self._now().astimezone(self._options.timezone),
             run=job.run,
-            settings=settings_text(_request(job)),
+            settings=settings_text(request_of(job)),
         )
 
     def _store(self, job_id: str, made: AttenuationMap) -> dict[str, MapFile]:
@@ -232,6 +225,21 @@ class _Stopwatch:
         return timed
 
 
+def read_instance(spool: Spool, job: Job) -> Dataset:
+    """The instance a job answers.
+
+    Raises:
+        InputRejected: ``instance-missing``, or it cannot be read.
+    """
+    try:
+        with spool.instance_file(job.instance_id).open("rb") as file:
+            return read_dataset(file)
+    except FileNotFoundError:
+        raise InputRejected(
+            "instance-missing", "expected the received instance in the spool, found none"
+        ) from None
+
+
 def settings_text(request: Request) -> str:
     """The route's settings in a canonical form; part of what the map's UIDs are derived from."""
     relaxed = ",".join(sorted(request.relax)) or "none"
@@ -242,8 +250,9 @@ def settings_text(request: Request) -> str:
     )
 
 
-def _request(job: Job) -> Request:
-    profiles = tuple(dict.fromkeys(job.profiles.values()))
+def request_of(job: Job) -> Request:
+    """What a job asks of the line; the standard encoding is kept whatever is sent."""
+    profiles = tuple(dict.fromkeys((STANDARD, *job.profiles.values())))
     return Request(
         job.assume_nac, job.assume_parallel_holes, frozenset(job.relax), profiles, job.report
     )

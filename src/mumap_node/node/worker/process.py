@@ -1,4 +1,4 @@
-"""The worker: admits what was received, makes the maps, and keeps spool and engine in step."""
+"""The worker: admits what was received, makes and compares maps, keeps spool and engine in step."""
 
 import fcntl
 import os
@@ -24,9 +24,10 @@ from mumap_node.node.model import LoadedModel
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.spool.records import Job
 from mumap_node.node.worker.admission import Admitter
+from mumap_node.node.worker.comparing import Comparing
 from mumap_node.node.worker.decisions import Rules
 from mumap_node.node.worker.making import Making, MakingOptions
-from mumap_node.node.worker.reconciler import Reconciler, Stopped
+from mumap_node.node.worker.reconciler import SETTLE_SECONDS, Reconciler, Stopped
 from mumap_node.node.worker.retention import Retention, purge
 
 LOOK_SECONDS = 10.0
@@ -40,6 +41,10 @@ PURGE_SECONDS = 6 * 3600.0
 
 EXIT_CLERK_FAILED = 71
 """Exit code (EX_OSERR) of a worker that cannot look into its inbox any more."""
+
+HEAD_START_SECONDS = 10.0
+"""Of maps before the first comparison. One that takes its worker down takes the map with it that is
+being made; both are begun again, and without a head start it would until both were given up."""
 
 CRASHES = 3
 """Times a job may take its worker down before it is put aside."""
@@ -58,6 +63,8 @@ class WorkerOptions:
         look_seconds: Between two looks into the inbox where nobody rings the bell.
         reconcile_seconds: Between two comparisons of spool and engine.
         sweep_seconds: Between two looks for the work of dead workers.
+        settle_seconds: Without another measured file before a study is compared.
+        head_start_seconds: For maps, before the first comparison.
     """
 
     rules: Rules
@@ -66,6 +73,8 @@ class WorkerOptions:
     look_seconds: float = LOOK_SECONDS
     reconcile_seconds: float = RECONCILE_SECONDS
     sweep_seconds: float = SWEEP_SECONDS
+    settle_seconds: float = SETTLE_SECONDS
+    head_start_seconds: float = HEAD_START_SECONDS
 
 
 class Worker:
@@ -92,14 +101,18 @@ class Worker:
             sqlalchemy.exc.SQLAlchemyError: The database cannot be reached.
         """
         making = Making(spool, options.making, open_model, _now)
+        comparing = Comparing(spool, options.rules.load_card, _now, options.head_start_seconds)
         open_models(making, options.rules)
         self._executor = Executor(
             engine,
             "worker",
-            {Kind.MAP: Served(making.attempt, making.stopped, CRASHES, at_once=1)},
+            {
+                Kind.MAP: Served(making.attempt, making.stopped, CRASHES, at_once=1),
+                Kind.COMPARE: Served(comparing.attempt, comparing.stopped, CRASHES, at_once=1),
+            },
             sweep_seconds=options.sweep_seconds,
         )
-        self._clerk = Clerk(options, spool, engine, making)
+        self._clerk = Clerk(options, spool, engine, making, comparing)
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +121,7 @@ class Worker:
         self.stop(0)
 
     def stop(self, seconds: float) -> bool:
-        """Take nothing new, and wait for the map that is being made.
+        """Take nothing new, and wait for what is being made or compared.
 
         Returns:
             Whether it was finished. Where not, the caller must end the process with `os._exit`;
@@ -122,7 +135,12 @@ class Clerk:
     """The thread that admits, reconciles and cleans up; in one process at a time."""
 
     def __init__(
-        self, options: WorkerOptions, spool: Spool, engine: EngineOptions, making: Making
+        self,
+        options: WorkerOptions,
+        spool: Spool,
+        engine: EngineOptions,
+        making: Making,
+        comparing: Comparing,
     ) -> None:
         """Begin, as soon as no other process does it."""
         self._options = options
@@ -132,8 +150,9 @@ class Clerk:
         stopped: dict[Kind, Stopped] = {
             Kind.MAP: making.stopped,
             Kind.DELIVER: partial(keep_stopped, spool, _now),
+            Kind.COMPARE: comparing.stopped,
         }
-        self._reconciler = Reconciler(spool, self._engine, stopped, _now)
+        self._reconciler = Reconciler(spool, self._engine, stopped, _now, options.settle_seconds)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()

@@ -5,7 +5,8 @@ So the engine may lose everything, and an enqueue that failed only costs time.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,6 +15,7 @@ from mumap_node.node.engine.client import FINISHED, EngineClient, Known
 from mumap_node.node.jobs.dossier import (
     Dossier,
     archived_attempts,
+    next_compare_attempt,
     next_delivery_attempt,
     next_map_attempt,
     read_dossier,
@@ -21,11 +23,19 @@ from mumap_node.node.jobs.dossier import (
 )
 from mumap_node.node.jobs.states import ENGINE_REASONS
 from mumap_node.node.spool.files import RecordDamagedError, Spool
+from mumap_node.node.spool.measured import Measured, changes_of, read_measured
 
 log = structlog.get_logger()
 
 CLOCK_TICK_NANOSECONDS = 2 * 10**9
 """Two changes of a folder less than this apart may bear the same time (ext4: 4 ms, ext3: 1 s)."""
+
+SETTLE_SECONDS = 120.0
+"""Without another measured file before a study is compared: the slices of a CT come one by one, and
+nothing says which is the last."""
+
+Changes = tuple[int, ...]
+"""Times of the last changes of a job's folder, and of those of what was measured, in ns."""
 
 Stopped = Callable[[Attempt, str, str], None]
 """Keeps for people that an attempt ended by a bug or by repeated crashes."""
@@ -40,6 +50,7 @@ class Reconciler:
         engine: EngineClient,
         stopped: Mapping[Kind, Stopped],
         now: Callable[[], datetime],
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         """Prepare.
 
@@ -48,12 +59,14 @@ class Reconciler:
             engine: What is known to be under way.
             stopped: By kind of attempt.
             now: The time, UTC.
+            settle_seconds: Without another measured file before a study is compared.
         """
         self._spool = spool
         self._engine = engine
         self._stopped = stopped
         self._now = now
-        self._settled: dict[str, int] = {}  # time of the last change by job with nothing left to do
+        self._settle = timedelta(seconds=settle_seconds)
+        self._settled: dict[str, tuple[str, Changes]] = {}  # study by job with nothing left to do
 
     def reconcile(self) -> int:
         """Hand over what the engine does not know; how much that was.
@@ -66,6 +79,7 @@ class Reconciler:
         attempts = [
             *self._map_attempts([d for d in open_jobs if d.result is None]),
             *self._delivery_attempts(open_jobs),
+            *self._compare_attempts(open_jobs),
         ]
         self._engine.enqueue(attempts)
         if attempts:
@@ -74,18 +88,37 @@ class Reconciler:
 
     def _open_jobs(self) -> Iterator[Dossier]:
         for job_id in list(self._spool.job_ids()):
+            study, settled = self._settled.get(job_id, ("", ()))
             changed = self._spool.job_folder(job_id).stat().st_mtime_ns
-            if self._settled.get(job_id) == changed:
+            if settled == (changed, *changes_of(self._spool, study)):
                 continue
             try:
                 dossier = read_dossier(self._spool, job_id)
             except RecordDamagedError as error:
                 log.error("record.damaged", job_id=job_id, reason=error.reason)
                 continue  # shown to people as it is; the others must not wait for it
-            if dossier is not None and _is_open(self._spool, dossier):
+            study = dossier.job.study if dossier else ""
+            changes = (changed, *changes_of(self._spool, study))
+            if dossier is not None and self._is_open(dossier):
                 yield dossier
-            elif changed < time.time_ns() - CLOCK_TICK_NANOSECONDS:
-                self._settled[job_id] = changed
+            elif max(changes) < time.time_ns() - CLOCK_TICK_NANOSECONDS:
+                self._settled[job_id] = study, changes
+
+    def _is_open(self, dossier: Dossier) -> bool:
+        has_images = self._spool.instance_file(dossier.job.instance_id).exists()
+        if dossier.result is None:
+            return dossier.is_wanted and has_images
+        return bool(dossier.to_deliver) or self._measured_for(dossier) is not None
+
+    def _measured_for(self, dossier: Dossier) -> Measured | None:
+        """What a map is to be compared with; None where nothing is left to compare."""
+        job, known = dossier.job, dossier.agreement
+        if not (dossier.is_made and dossier.is_wanted):
+            return None
+        measured = read_measured(self._spool, job.study)
+        if measured is None or (known is not None and known.measured == measured.digest):
+            return None
+        return measured if self._spool.instance_file(job.instance_id).exists() else None
 
     def _map_attempts(self, dossiers: list[Dossier]) -> Iterator[Attempt]:
         first = {d.job.job_id: Attempt(Kind.MAP, d.job.job_id) for d in dossiers}
@@ -132,11 +165,30 @@ class Reconciler:
         if skipped is not None:
             yield next_delivery_attempt(attempt.job_id, skipped, self._now())
 
+    def _compare_attempts(self, dossiers: list[Dossier]) -> Iterator[Attempt]:
+        due = {}
+        for dossier in dossiers:
+            measured = self._measured_for(dossier)
+            if measured is not None and measured.newest_at <= self._now() - self._settle:
+                first = next_compare_attempt(dossier, measured.digest)
+                due[first.series] = dossier, first
+        known = self._engine.latest(due)
+        for series, (dossier, attempt) in due.items():
+            latest = known.get(series)
+            if latest is None:
+                yield attempt
+            elif latest.status in FINISHED:
+                yield from self._after_finished_comparison(dossier, attempt, latest)
 
-def _is_open(spool: Spool, dossier: Dossier) -> bool:
-    if dossier.result is None:
-        return dossier.is_wanted and spool.instance_file(dossier.job.instance_id).exists()
-    return bool(dossier.to_deliver)
+    def _after_finished_comparison(
+        self, dossier: Dossier, attempt: Attempt, latest: Known
+    ) -> Iterator[Attempt]:
+        reason = ENGINE_REASONS.get(latest.status)
+        if reason is None or latest.number < attempt.number:  # then it was written down before
+            yield next_compare_attempt(dossier, attempt.measured, latest.number)
+        else:
+            ended = replace(attempt, number=latest.number)
+            self._stopped[Kind.COMPARE](ended, reason, _sentence(reason))
 
 
 def _sentence(reason: str) -> str:

@@ -1,7 +1,7 @@
 """Retention: removes finished things when their time is over, and nothing a person must look at.
 
-First the images and maps go, later the records. Held and quarantined things stay until a person
-says what becomes of them.
+First the images and maps go, later the records. Measured maps go as the images do. Held and
+quarantined things stay until a person says what becomes of them.
 """
 
 import shutil
@@ -15,8 +15,10 @@ import structlog
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import FINAL, standing_of
 from mumap_node.node.spool.files import (
+    PART,
     RecordDamagedError,
     Spool,
+    move_durably,
     read_record,
     sync_folder,
     write_record,
@@ -53,6 +55,7 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
     May be interrupted anywhere. The records say that images are gone before they are, and a
     job's own record goes before the rest of it: a job that is half there is no job.
     """
+    _purge_measured(spool, retention.images_before(now))
     jobs = _jobs_by_instance(spool)
     for instance_id in list(spool.instance_ids()):
         dossiers = jobs.pop(instance_id, [])
@@ -69,6 +72,22 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
             _remove_images(spool, decision, dossiers, now)
         if ended < retention.records_before(now):
             _remove_records(spool, instance_id, dossiers)
+
+
+def _purge_measured(spool: Spool, before: datetime) -> None:
+    """Remove studies to whose measured maps nothing came since."""
+    # What an interrupted purge left goes first: its name may be needed again.
+    for folder in sorted(spool.measured.iterdir(), key=lambda path: path.suffix != PART):
+        files = list(folder.glob("*/*.dcm")) or [folder]
+        newest = max(path.stat().st_mtime for path in files)
+        leaving = folder.with_suffix(PART)
+        if folder != leaving:
+            if newest >= before.timestamp():
+                continue
+            # At once: what is left of a study would be compared with, as if it were all of it.
+            move_durably(folder, leaving)
+        shutil.rmtree(leaving)
+        log.info("measured.purged", count=len(files))
 
 
 def _jobs_by_instance(spool: Spool) -> dict[str, list[Dossier]]:

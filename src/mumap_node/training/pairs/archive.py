@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
+from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom.elements import text, texts
 from mumap_node.dicom.files import read_dataset
-from mumap_node.dicom.measured_map import is_map
+from mumap_node.dicom.measured_map import is_ct, is_map
 from mumap_node.dicom.selection import select_source
 from mumap_node.errors import InputRejected
 
@@ -125,8 +125,8 @@ def digest(*parts: str) -> str:
 
 
 def _kind(dataset: Dataset) -> str:
-    if text(dataset, "SOPClassUID") == CTImageStorage:
-        return "" if "LOCALIZER" in texts(dataset, "ImageType") else "ct"
+    if is_ct(dataset):
+        return "ct"
     if is_map(dataset):
         return "map"
     kind = (*texts(dataset, "ImageType"), "", "", "")[2]

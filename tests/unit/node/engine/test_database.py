@@ -77,7 +77,8 @@ def test_names_of_locks_are_no_paths(tmp_path: Path) -> None:
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", fullmatch=True),
 )
 def test_an_attempt_survives_the_engine(kind: Kind, job: str, number: int, name: str) -> None:
-    attempt = Attempt(kind, job, number, name if kind is Kind.DELIVER else "", 1.5)
+    destination, measured = name * (kind is Kind.DELIVER), job * (kind is Kind.COMPARE)
+    attempt = Attempt(kind, job, number, destination, 1.5, measured)
     assert Attempt.from_json(attempt.to_json()) == attempt
     series, _, last = attempt.workflow_id.rpartition("/")
     assert (f"{series}/", int(last)) == (attempt.series, number)

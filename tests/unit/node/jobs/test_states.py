@@ -113,6 +113,11 @@ def test_a_quarantined_job_says_why() -> None:
     assert standing_of(decision(), None, MADE, sent, job=job()).reason == "because-refused"
 
 
+def test_a_job_that_goes_nowhere_is_done_and_says_so() -> None:
+    standing = standing_of(decision(), None, MADE, job=job())
+    assert (standing.state, standing.reason) == (JobState.DONE, "shadow")
+
+
 @pytest.mark.parametrize(
     "newer", [decision(superseded_by="newer"), decision(run=2, job_id="second")]
 )

@@ -1,5 +1,6 @@
 """What becomes of received instances, whatever comes and in whatever order."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, RLELossless
 
 from builders import (
+    STUDY_UID,
     card,
     model,
     nac_file,
@@ -24,6 +26,7 @@ from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.jobs.dossier import read_dossier
 from mumap_node.node.routing import Condition, Destination, Peer, Route
 from mumap_node.node.spool.files import Spool, read_record
+from mumap_node.node.spool.measured import key_of, read_measured
 from mumap_node.node.spool.records import Admission, Decision, Job
 from mumap_node.node.worker.admission import CRASHES, Admitter, InboxName
 from mumap_node.node.worker.decisions import Rules
@@ -31,6 +34,8 @@ from mumap_node.pipeline import Request, make_attenuation_map
 
 PACS = Destination("pacs", "ARCHIVE", "192.0.2.1", 104)
 MAP_ALL = Route("all", assume_nac=True, destinations=("pacs",))
+COMPARE_ALL = Route("compare", action="compare")
+MAP_TYPE = ["DERIVED", "PRIMARY", "RECON TOMO", "TRANSMISSION"]
 
 
 class House:
@@ -182,6 +187,81 @@ def test_a_route_may_leave_instances_alone(tmp_path: Path) -> None:
     house = House(tmp_path, [Route("not-these", action="ignore")])
     house.take(nac_file())
     assert (house.decision.admission, house.decision.reason) == (Admission.IGNORED, "route-ignores")
+
+
+def test_a_route_in_shadow_mode_makes_a_map_that_goes_nowhere(tmp_path: Path) -> None:
+    house = House(tmp_path, [replace(MAP_ALL, deliver=False)])
+    (job,) = house.take(nac_file())
+    assert job is not None
+    assert job.profiles == {}
+    assert house.decision.admission is Admission.JOB
+
+
+def test_a_job_knows_its_study_by_a_hash(house: House) -> None:
+    (job,) = house.take(nac_file(StudyInstanceUID="1.2.3"))
+    assert job is not None
+    assert job.study == hashlib.sha256(b"1.2.3").hexdigest()[:24]
+
+
+def test_measured_maps_are_kept_with_their_study_and_no_person_hears_of_them(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, [COMPARE_ALL])
+    ct = {"SOPClassUID": CTImageStorage, "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]}
+    mumap, image = nac_file(ImageType=MAP_TYPE), nac_file(SOPInstanceUID="2.25.7", **ct)
+    assert house.take(mumap, image, mumap) == [None, None, None]
+    assert house.decisions == []
+    assert not house.spool.arrivals()
+    kept = read_measured(house.spool, key_of(STUDY_UID))
+    assert kept is not None
+    (files,) = kept.series.values()
+    assert {path.read_bytes() for path in files} == {mumap, image}
+
+
+def test_a_comparing_route_answers_nothing_else(tmp_path: Path) -> None:
+    house = House(tmp_path, [COMPARE_ALL])
+    house.take(nac_file())
+    assert (house.decision.admission, house.decision.reason) == (Admission.IGNORED, "not-measured")
+
+
+@pytest.mark.parametrize("lost", ["StudyInstanceUID", "SeriesInstanceUID"])
+def test_a_measured_map_whose_study_or_series_nobody_knows_is_held(
+    tmp_path: Path, lost: str
+) -> None:
+    house = House(tmp_path, [COMPARE_ALL])
+    file = nac_file(ImageType=MAP_TYPE, **{lost: None})
+    house.take(file)
+    assert (house.decision.admission, house.decision.reason) == (Admission.HELD, "invalid-uid")
+    assert house.spool.instance_file(house.decision.instance_id).read_bytes() == file
+
+
+def test_our_own_maps_are_never_compared_with(tmp_path: Path) -> None:
+    house = House(tmp_path, [COMPARE_ALL])
+    source = read_dataset(nac_file())
+    made = make_attenuation_map(source, model(), Request(assume_nac=True), provenance())
+    house.take(to_bytes(made.objects["standard"]))
+    assert house.decision.reason == "own-map"
+
+
+def test_what_was_held_and_is_compared_with_now_leaves_nothing_to_handle(tmp_path: Path) -> None:
+    house = House(tmp_path, [])
+    house.take(nac_file(ImageType=MAP_TYPE))
+    house.spool.return_to_inbox(house.decision.instance_id)
+    house.rules = replace(house.rules, routes=[COMPARE_ALL])
+    assert house.admit() == [None]
+    assert list(house.spool.instance_ids()) == []
+    assert read_measured(house.spool, key_of(STUDY_UID)) is not None
+
+
+def test_what_was_decided_on_before_stays_when_it_comes_again_to_compare_with(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, [])
+    house.take(nac_file(ImageType=MAP_TYPE))
+    house.rules = replace(house.rules, routes=[COMPARE_ALL])
+    house.take(nac_file(ImageType=MAP_TYPE))
+    assert house.decision.admission is Admission.HELD
+    assert house.spool.instance_file(house.decision.instance_id).exists()
 
 
 def test_what_the_header_does_not_decide_is_held(tmp_path: Path) -> None:

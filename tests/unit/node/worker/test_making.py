@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.records import OperatorWord, Outcome, Result, Verb
 from mumap_node.node.worker.admission import Admitter
 from mumap_node.node.worker.decisions import Rules
-from mumap_node.node.worker.making import Making, MakingOptions
+from mumap_node.node.worker.making import Making, MakingOptions, request_of
 from mumap_node.pipeline import Model, Predict
+from records import job
 
 OPTIONS = MakingOptions("MUMAP", "0.1.0", ZoneInfo("Europe/Berlin"))
 ROUTE = Route("all", assume_nac=True, destinations=("pacs", "station"))
@@ -203,3 +205,16 @@ def _must_not_run(_counts: Voxels) -> Voxels:
 
 def _not_a_number(counts: Voxels) -> Voxels:
     return np.full_like(counts, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({}, ("standard",)),
+        ({"pacs": "standard"}, ("standard",)),
+        ({"pacs": "parametric-map", "lab": "research"}, ("standard", "parametric-map", "research")),
+    ],
+    ids=["shadow mode", "standard alone", "other profiles"],
+)
+def test_the_standard_encoding_is_kept_whatever_is_sent(sent, kept):
+    assert request_of(replace(job(), profiles=sent)).profiles == kept

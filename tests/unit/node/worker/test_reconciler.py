@@ -1,6 +1,9 @@
 """The reconciler hands over whatever is to be done and the engine does not know."""
 
+import json
+import os
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +17,21 @@ from mumap_node.node.engine.client import FINISHED
 from mumap_node.node.jobs.dossier import Dossier, read_delivery, read_dossier
 from mumap_node.node.jobs.verbs import Jobs, NotPossibleError
 from mumap_node.node.spool.files import Spool, create_record, write_record
+from mumap_node.node.spool.measured import key_of, read_measured
 from mumap_node.node.spool.records import DeliveryState, OperatorWord, Outcome, Verb
 from mumap_node.node.worker.reconciler import Reconciler
-from records import NOW, MemoryEngine, decision, delivery, job, result, write_job
+from records import (
+    NOW,
+    STUDY,
+    MemoryEngine,
+    agreement,
+    decision,
+    delivery,
+    job,
+    measure,
+    result,
+    write_job,
+)
 
 WAITING, ACCEPTED, REFUSED = (
     DeliveryState.WAITING,
@@ -36,7 +51,11 @@ class House:
 
     def restart(self) -> None:
         """What the reconciler remembers is gone."""
-        stopped = {Kind.MAP: self.stop_map, Kind.DELIVER: self.stop_delivery}
+        stopped = {
+            Kind.MAP: self.stop_map,
+            Kind.DELIVER: self.stop_delivery,
+            Kind.COMPARE: self.stop_comparison,
+        }
         self.reconciler = Reconciler(self.spool, self.engine, stopped, lambda: NOW)
 
     def stop_map(self, attempt: Attempt, reason: str, _sentence: str) -> None:
@@ -48,6 +67,18 @@ class House:
         self.stopped.append((attempt.workflow_id, reason))
         refused = delivery(REFUSED, attempt.destination, attempts=attempt.number)
         write_record(self.spool.delivery_file(attempt.job_id, attempt.destination), refused)
+
+    def stop_comparison(self, attempt: Attempt, reason: str, _sentence: str) -> None:
+        self.stopped.append((attempt.workflow_id, reason))
+        nothing = agreement(attempt.measured, attempt=attempt.number, reason=reason, kind="")
+        write_record(self.spool.agreement_file(attempt.job_id), nothing)
+
+    @property
+    def digest(self) -> str:
+        """Of what was measured in the study."""
+        measured = read_measured(self.spool, key_of(STUDY))
+        assert measured is not None
+        return measured.digest
 
 
 @pytest.fixture
@@ -155,6 +186,164 @@ def test_a_job_whose_instance_is_gone_is_left_alone(house: House) -> None:
     assert house.reconciler.reconcile() == 0
 
 
+DONE = {"made": result(), "sent": [delivery(ACCEPTED)]}
+
+
+@pytest.mark.parametrize("sent", [WAITING, ACCEPTED, REFUSED])
+def test_a_map_is_compared_once_what_was_measured_is_there(
+    house: House, sent: DeliveryState
+) -> None:
+    write_job(house.spool, job(), made=result(), sent=[delivery(sent)])
+    house.reconciler.reconcile()
+    measure(house.spool)
+    house.reconciler.reconcile()
+    assert house.engine.workflows[f"compare/job/{house.digest}/1"] == "ENQUEUED"
+    assert house.reconciler.reconcile() == 0
+
+
+def test_what_was_measured_before_the_map_was_made_waits_for_it(house: House) -> None:
+    measure(house.spool)
+    write_job(house.spool, job())
+    house.reconciler.reconcile()
+    assert set(house.engine.workflows) == {"map/job/1"}
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    house.reconciler.reconcile()
+    assert f"compare/job/{house.digest}/1" in house.engine.workflows
+
+
+@pytest.mark.parametrize(("age_seconds", "begun"), [(119, 0), (121, 1)])
+def test_slices_are_waited_for(house: House, age_seconds: float, begun: int) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool, "1.2.3.4.1", age_seconds=3600)
+    measure(house.spool, "1.2.3.4.2", age_seconds=age_seconds)
+    assert house.reconciler.reconcile() == begun
+
+
+def test_what_is_compared_is_left_alone_until_something_comes(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    written = agreement(house.digest, attempt=3)
+    write_record(house.spool.agreement_file("job"), written)
+    for folder in (house.spool.job_folder("job"), *house.spool.measured.rglob("*/")):
+        os.utime(folder, (0, 0))  # long ago: the reconciler need not look again
+    assert house.reconciler.reconcile() == 0
+    measure(house.spool, "1.2.3.4.2")
+    assert house.digest != written.measured
+    assert house.reconciler.reconcile() == 1
+    assert set(house.engine.workflows) == {f"compare/job/{house.digest}/4"}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("ERROR", "internal-error"), ("MAX_RECOVERY_ATTEMPTS_EXCEEDED", "repeated-crash")],
+)
+def test_a_comparison_the_engine_gave_up_is_written_down_and_the_job_stays_done(
+    house: House, status: str, reason: str
+) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    house.engine.workflows[f"compare/job/{house.digest}/1"] = status
+    assert house.reconciler.reconcile() == 0
+    assert house.stopped == [(f"compare/job/{house.digest}/1", reason)]
+    dossier = read_dossier(house.spool, "job")
+    assert dossier is not None
+    assert dossier.agreement is not None
+    assert (dossier.standing().state, dossier.agreement.reason) == ("done", reason)
+    assert house.reconciler.reconcile() == 0
+    assert len(house.stopped) == 1
+
+
+def test_a_crash_with_other_files_does_not_count_for_those_of_now(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    house.engine.workflows[f"compare/job/{house.digest}/1"] = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+    measure(house.spool, "1.2.3.4.2")
+    assert house.reconciler.reconcile() == 1
+    assert house.engine.workflows[f"compare/job/{house.digest}/1"] == "ENQUEUED"
+    assert not house.stopped
+
+
+def test_files_that_are_those_of_an_older_crash_again_are_tried_again(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    write_record(house.spool.agreement_file("job"), agreement("of others", attempt=2))
+    house.engine.workflows[f"compare/job/{house.digest}/1"] = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+    assert house.reconciler.reconcile() == 1
+    assert house.engine.workflows[f"compare/job/{house.digest}/3"] == "ENQUEUED"
+
+
+def test_a_comparison_that_ended_without_a_word_is_followed_by_another(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    house.engine.workflows[f"compare/job/{house.digest}/1"] = "SUCCESS"
+    assert house.reconciler.reconcile() == 1
+    assert house.engine.workflows[f"compare/job/{house.digest}/2"] == "ENQUEUED"
+
+
+def test_a_database_that_was_lost_costs_no_comparison_twice(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    write_record(house.spool.agreement_file("job"), agreement(house.digest))
+    assert house.reconciler.reconcile() == 0
+
+
+def test_a_damaged_comparison_is_made_anew_and_hides_no_job(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    house.spool.agreement_file("job").write_text("{")
+    assert house.reconciler.reconcile() == 1
+    dossier = read_dossier(house.spool, "job")
+    assert dossier is not None
+    assert dossier.standing().state == "done"
+
+
+def test_jobs_of_older_versions_have_no_study_and_are_left_alone(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    path = house.spool.job_file("job")
+    written = json.loads(path.read_text())
+    del written["study"]
+    path.write_text(json.dumps(written))
+    measure(house.spool)
+    assert house.reconciler.reconcile() == 0
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"made": result(Outcome.FAILED_CHECKS)},
+        {"made": result(Outcome.REJECTED)},
+        {**DONE, "decided": decision(superseded_by="newer")},
+        {**DONE, "decided": decision(run=2, job_id="second")},
+        {**DONE, "word": OperatorWord(Verb.DISCARD, NOW)},
+    ],
+)
+def test_only_a_map_that_counts_is_compared(house: House, about: dict[str, object]) -> None:
+    write_job(house.spool, job(), **about)  # type: ignore[arg-type]
+    measure(house.spool)
+    assert house.reconciler.reconcile() == 0
+
+
+def test_without_the_source_nothing_is_compared(house: House) -> None:
+    write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    house.spool.instance_file("instance").unlink()
+    assert house.reconciler.reconcile() == 0
+
+
+def test_every_job_of_a_study_is_compared(house: House) -> None:
+    for name in ("rest", "stress"):
+        decided = decision(job_id=name, instance_id=name)
+        asked = replace(job(job_id=name), instance_id=name)
+        write_job(house.spool, asked, decided=decided, **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    assert house.reconciler.reconcile() == 2
+    digest = house.digest
+    assert set(house.engine.workflows) == {
+        f"compare/rest/{digest}/1",
+        f"compare/stress/{digest}/1",
+    }
+
+
 class Life(RuleBasedStateMachine):
     """Whatever happens in whatever order, work is never without an attempt, nor has it two."""
 
@@ -225,6 +414,29 @@ class Life(RuleBasedStateMachine):
             if state is WAITING:
                 self.engine.enqueue([Attempt(Kind.DELIVER, "job", int(number) + 1, name, 30.0)])
 
+    @rule(instance=st.sampled_from(["1.2.3.4.1", "1.2.3.4.2"]), age=st.integers(200, 300))
+    def measure(self, instance: str, age: int) -> None:
+        """Two slices come, or come again with another time."""
+        for path in self.house.spool.measured.rglob(f"{key_of(instance)}.dcm"):
+            path.unlink()
+        measure(self.house.spool, instance, age_seconds=age)
+
+    @precondition(lambda self: self._active(Kind.COMPARE))
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]),
+    )
+    def end_a_comparison(self, data: st.DataObject, status: str) -> None:
+        """As the worker does: a record unless it crashed or other files came."""
+        workflow_id = data.draw(st.sampled_from(self._active(Kind.COMPARE)))
+        _, _, digest, number = workflow_id.split("/")
+        self.engine.workflows[workflow_id] = status
+        known = self.dossier.agreement
+        is_newer = known is None or known.attempt < int(number)
+        if status == "SUCCESS" and digest == self.house.digest and is_newer:
+            written = agreement(digest, attempt=int(number))
+            write_record(self.house.spool.agreement_file("job"), written)
+
     @rule(verb=st.sampled_from(["retry", "cancel", "discard"]), name=st.sampled_from(["", "a"]))
     def speak(self, verb: str, name: str) -> None:
         try:
@@ -246,9 +458,14 @@ class Life(RuleBasedStateMachine):
         for waiting in dossier.to_deliver:
             number = waiting.attempts + 1
             assert f"deliver/job/{waiting.destination}/{number}" in self._active(Kind.DELIVER)
+        measured = read_measured(self.house.spool, key_of(STUDY))
+        if dossier.is_made and dossier.is_wanted and measured is not None:
+            known = self.dossier.agreement
+            active = [i for i in self._active(Kind.COMPARE) if f"/{measured.digest}/" in i]
+            assert (known is not None and known.measured == measured.digest) != bool(active)
 
     def _all_active(self) -> list[str]:
-        return [*self._active(Kind.MAP), *self._active(Kind.DELIVER)]
+        return [i for kind in Kind for i in self._active(kind)]
 
 
 Life.TestCase.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)

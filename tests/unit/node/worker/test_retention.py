@@ -1,5 +1,6 @@
 """What is removed when, and what never is."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from mumap_node.node.jobs.dossier import read_dossier
 from mumap_node.node.spool.files import Spool, read_record, write_durably, write_record
+from mumap_node.node.spool.measured import keep, key_of, read_measured
 from mumap_node.node.spool.records import (
     Admission,
     Decision,
@@ -121,3 +123,59 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(spool: Spool) -> N
     spool.job_file("job").unlink()
     _purge(spool, 0)
     assert not list(spool.job_ids())
+
+
+def _measure(spool: Spool, study: str, *ages_days: float) -> None:
+    """Keep files of a study that came so many days before NOW."""
+    for number, age in enumerate(ages_days):
+        path = spool.store_arrival(b"slice", b"")
+        received = (NOW - timedelta(days=age)).timestamp()
+        os.utime(path, (received, received))
+        keep(spool, path, study=study, series="1.1", instance=f"1.1.{number}")
+
+
+def test_measured_maps_go_when_nothing_came_to_their_study_for_long(spool: Spool) -> None:
+    _measure(spool, "1.2", 40, 31)
+    _measure(spool, "1.3", 40, 29)
+    _purge(spool, 0)
+    assert read_measured(spool, key_of("1.2")) is None
+    kept = read_measured(spool, key_of("1.3"))
+    assert kept is not None
+    assert [len(files) for files in kept.series.values()] == [2]
+
+
+def test_what_is_left_of_a_study_is_never_taken_for_the_whole(spool: Spool) -> None:
+    """A purge that was interrupted leaves nothing a map could be compared with."""
+    _measure(spool, "1.2", 31, 31)
+    folder = spool.measured / key_of("1.2")
+    folder.rename(folder.with_suffix(".part"))
+    next(spool.measured.rglob("*.dcm")).unlink()
+    assert read_measured(spool, key_of("1.2")) is None
+    _purge(spool, -10)
+    assert not list(spool.measured.iterdir())
+
+
+def test_what_an_interrupted_purge_left_is_in_nobodys_way(spool: Spool) -> None:
+    for _ in range(2):
+        _measure(spool, "1.2", 31)
+        folder = spool.measured / key_of("1.2")
+        if not folder.with_suffix(".part").exists():
+            folder.rename(folder.with_suffix(".part"))
+    _purge(spool, 0)
+    assert not list(spool.measured.iterdir())
+
+
+def test_a_folder_a_crash_left_empty_goes_too(spool: Spool) -> None:
+    folder = spool.measured / key_of("1.2")
+    folder.mkdir()
+    os.utime(folder, (0, 0))
+    _purge(spool, 0)
+    assert not list(spool.measured.iterdir())
+
+
+def test_measured_maps_are_removed_without_their_jobs(spool: Spool) -> None:
+    write_job(spool, job(), made=result(), sent=ACCEPTED)
+    _measure(spool, "1.2", 31)
+    before = _files(spool) - {path.name for path in spool.measured.rglob("*.dcm")}
+    _purge(spool, 0)
+    assert _files(spool) == before
