@@ -292,7 +292,7 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
     options = _worker_options(orders)
     making = Making(spool, options.making, _opener(orders), _now)
     sending = Sending(spool, _sending(orders), _now)
-    comparing = Comparing(spool, options.rules.load_card, _now)
+    comparing = Comparing(spool, options.rules.load_card, _now, options.making.timezone)
     served = {
         Kind.MAP: Served(making.attempt, making.stopped, 3, 1),
         Kind.DELIVER: Served(sending.attempt, sending.stopped, 5, 16, 2),

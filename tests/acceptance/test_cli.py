@@ -25,6 +25,7 @@ VERBS = (
     "web",
     "map",
     "jobs",
+    "agreement",
     "models",
     "simulate",
     "train",
@@ -72,7 +73,14 @@ def test_init_writes_settings_that_are_valid_and_never_overwrites(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("check",), ("serve",), ("receive",), ("jobs", "list"), ("map", "x.dcm", "-o", "out")],
+    [
+        ("check",),
+        ("serve",),
+        ("receive",),
+        ("jobs", "list"),
+        ("agreement",),
+        ("map", "x.dcm", "-o", "out"),
+    ],
     ids=" ".join,
 )
 def test_wrong_settings_are_exit_code_2_with_all_problems_at_once(tmp_path, arguments):

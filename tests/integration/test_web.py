@@ -3,12 +3,14 @@
 import json
 import os
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from email.message import Message
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -20,8 +22,10 @@ import pytest
 from fastapi import FastAPI
 
 import promises
+from agreements import agreement, month, not_compared, put_agreement
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
+from mumap_node.node.jobs.agreement_record import assemble, read_record_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import list_views
 from mumap_node.node.presence import present
@@ -32,7 +36,7 @@ from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import Watch
 from mumap_node.node.web.page import ROWS, Site
 from mumap_node.service.website import serve_app
-from records import agreement
+from records import agreement as compared
 from spools import NOW, put_instance, put_job
 
 ARCHIVE = Destination("archive", "ARCHIVE", "192.0.2.30", 104)
@@ -88,6 +92,7 @@ def client(spool: Spool) -> Iterator[Client]:
         timezone=ZoneInfo("Europe/Vienna"),
         destinations=(ARCHIVE,),
         list_jobs=partial(list_views, spool, engine),
+        read_agreement=partial(read_record_of, spool),
     )
     watch = Watch(spool=spool, min_free_bytes=0, check_engine=lambda: None)
     with engine, browsing(build_app(site, watch)) as client:
@@ -102,8 +107,8 @@ def test_an_empty_node_says_how_to_begin(client):
 
 
 def test_the_page_tells_how_maps_compare(client, spool):
-    write_record(spool.agreement_file(put_job(spool, 1).job_id), agreement())
-    nothing = agreement(kind="", reason="ct-series", sentence="expected <axial> slices", figures={})
+    write_record(spool.agreement_file(put_job(spool, 1).job_id), compared())
+    nothing = compared(kind="", reason="ct-series", sentence="expected <axial> slices", figures={})
     write_record(spool.agreement_file(put_job(spool, 2).job_id), nothing)
     text = client.get("/").text
     assert "compared with a CT" in text
@@ -186,7 +191,7 @@ def test_every_reason_has_an_anchor_in_the_handbook_the_node_shows(client):
 
 
 def test_nothing_is_fetched_from_outside_and_nothing_runs(client):
-    for path in ("/", "/operations"):
+    for path in ("/", "/operations", "/agreement"):
         page = client.get(path)
         assert "<script" not in page.text
         assert not re.search(r'(src|href|action)="(https?:)?//', page.text)
@@ -199,6 +204,49 @@ def test_nothing_can_be_changed(client):
     assert client.get("/", method="POST").status_code == 405
     assert client.get("/docs").status_code == 404
     assert client.get("/openapi.json").status_code == 404
+
+
+def test_without_comparisons_the_front_page_says_nothing_of_them(client, spool):
+    put_job(spool, 1)
+    assert "Agreement" not in client.get("/").text
+    assert "Nothing was compared yet" in client.get("/agreement").text
+
+
+def test_the_front_page_tells_how_maps_agree_and_leads_to_the_record(client, spool):
+    put_agreement(spool, 1, agreement(received_at=NOW))
+    put_agreement(spool, 2, not_compared(received_at=NOW))
+    text = client.get("/").text
+    assert "1 study compared, median NMAE 0.0200; 1 left out" in text
+    assert "no drift alarm within 30 days" in text
+    assert 'href="./agreement"' in text
+    record = client.get("/agreement").text
+    assert 'href="./operations#ct-voltage"' in record
+    assert record.count("<svg") == 3
+
+
+def test_studies_of_which_none_counts_are_told_too(client, spool):
+    put_agreement(spool, 1, not_compared(received_at=NOW))
+    assert "0 studies compared; 1 left out" in client.get("/").text
+
+
+def test_a_recent_alarm_stands_on_the_front_page(client, spool):
+    found = month(studies=20, changed_from=13, factor=5)
+    for number, one in enumerate(found, start=1):
+        at = NOW - timedelta(hours=20 - number)
+        put_agreement(spool, number, replace(one, received_at=at))
+    text = client.get("/").text
+    assert "(reference-tc99m-1.0) agree less: NMAE in the body 0." in text
+    assert "no drift alarm" not in text
+
+
+def test_the_style_of_the_record_is_allowed_by_its_hash_alone(client):
+    page = client.get("/agreement")
+    (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    policy = page.headers["content-security-policy"]
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in page.text
 
 
 def health(client: Client) -> tuple[int, dict[str, str]]:
@@ -264,7 +312,7 @@ def test_a_job_without_result_for_long_means_a_stuck_queue(client, spool):
 
 
 def ready_with(spool: Spool, **changes: Any) -> dict[str, str]:
-    site = Site("MUMAP", 1, "1", ZoneInfo("UTC"), (), list)
+    site = Site("MUMAP", 1, "1", ZoneInfo("UTC"), (), list, lambda: assemble([]))
     watch = Watch(spool=spool, min_free_bytes=0, check_engine=lambda: None)
     with browsing(build_app(site, replace(watch, **changes))) as client:
         return health(client)[1]

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from mumap_node.cli import (
+    agreement,
     checking,
     demo,
     evaluate,
@@ -47,6 +48,7 @@ def build_app() -> typer.Typer:
     app.command("map")(mapping.map_files)
     app.add_typer(jobs.build_app(), name="jobs")
     app.command()(rejected.rejected)
+    app.command()(agreement.agreement)
     app.add_typer(models.build_app(), name="models")
     app.command()(simulate.simulate)
     app.command()(train.train)

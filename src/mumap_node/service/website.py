@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from mumap_node import __version__
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.engine.client import EngineClient
+from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.views import list_views
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.web.app import build_app
@@ -63,6 +64,7 @@ def start_website(settings: Settings, spool: Spool) -> Website:
         timezone=ZoneInfo(settings.node.timezone),
         destinations=tuple(building.destinations(settings).values()),
         list_jobs=partial(list_views, spool, engine),
+        read_agreement=partial(read_record_of, spool),
     )
     watch = Watch(
         spool=spool,

@@ -1,8 +1,10 @@
 """The web application: a page for people, and two addresses for monitoring. It only reads."""
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated
 
@@ -11,14 +13,24 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from mumap_node.node.web.handbook import handbook
 from mumap_node.node.web.health import Watch, look
-from mumap_node.node.web.page import Site, render_handbook, render_page
+from mumap_node.node.web.page import (
+    Site,
+    render_agreement_page,
+    render_handbook,
+    render_page,
+)
+from mumap_node.report.agreement import style as agreement_style
 
 MOST_PAGES = 100_000
 
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src {style}; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing from outside, no scripts, in no frame: the pages need none of it."""
+
 HEADERS = {
-    # Nothing from outside, no scripts, in no frame: the page needs none of it.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(style="'self'"),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -75,6 +87,14 @@ def _add_pages(app: FastAPI, site: Site, watch: Watch) -> None:
         """Jobs, destinations and health for people."""
         now = datetime.now(UTC)
         return HTMLResponse(render_page(site, look(watch, now), now, state, page))
+
+    @app.get("/agreement")
+    def agreement() -> HTMLResponse:
+        """How maps agree with measured ones; its style stands in it, and is allowed by its hash."""
+        digest = b64encode(sha256(agreement_style().encode()).digest()).decode()
+        policy = CONTENT_SECURITY_POLICY.format(style=f"'sha256-{digest}'")
+        html = render_agreement_page(site, datetime.now(UTC))
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy})
 
     @app.get("/operations")
     def operations() -> HTMLResponse:

@@ -9,12 +9,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mumap_node.imaging.definitions import METRICS
+from mumap_node.node.jobs.agreement_page import page_of, recent
+from mumap_node.node.jobs.agreement_record import AgreementRecord
 from mumap_node.node.jobs.figures import compared_with, figures_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import JobView
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.health import Check
+from mumap_node.report.agreement import render_agreement
 
 ROWS = 100
 """Jobs on one page; reading a thousand at once helps nobody."""
@@ -66,6 +70,7 @@ class Site:
         timezone: Times are shown in it.
         destinations: Of the settings.
         list_jobs: Everything the node knows of, newest first.
+        read_agreement: How its maps agree with measured ones.
     """
 
     ae_title: str
@@ -74,6 +79,15 @@ class Site:
     timezone: tzinfo
     destinations: tuple[Destination, ...]
     list_jobs: Callable[[], Sequence[JobView]]
+    read_agreement: Callable[[], AgreementRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class _AgreementLine:
+    compared: int
+    left_out: int
+    nmae: str
+    alarms: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,7 @@ def render_page(site: Site, checks: Sequence[Check], now: datetime, state: str, 
     return _render(
         "page.html",
         site,
+        agreement=_agreement_line(site, now),
         checks=checks,
         now=now,
         counts=[(name, counts[name]) for name in MEANINGS],
@@ -122,6 +137,19 @@ def render_page(site: Site, checks: Sequence[Check], now: datetime, state: str, 
         page=page,
         pages=pages,
     )
+
+
+def render_agreement_page(site: Site, now: datetime) -> str:
+    """The page of the agreement record: the one `mumap-node agreement --html` writes."""
+    page = page_of(
+        site.read_agreement(),
+        site.timezone,
+        now,
+        node=site.ae_title,
+        software_version=site.version,
+        home="./",
+    )
+    return render_agreement(page)
 
 
 def render_handbook(site: Site, handbook: Markup) -> str:
@@ -144,6 +172,20 @@ def _render(template: str, site: Site, **values: Any) -> str:
     environment.filters["figures"] = figures_of
     environment.filters["local"] = lambda at: f"{at.astimezone(site.timezone):%Y-%m-%d %H:%M:%S}"
     return environment.get_template(template).render(values)
+
+
+def _agreement_line(site: Site, now: datetime) -> _AgreementLine | None:
+    """What the front page says of the agreement record; None where there is none."""
+    record = site.read_agreement()
+    if not record.rows:
+        return None
+    nmae = record.total.figures.get("nmae_range")
+    return _AgreementLine(
+        record.total.counted,
+        record.total.left_out,
+        METRICS["nmae_range"].shown(nmae.median) if nmae else "",
+        [drift.sentence(site.timezone) for drift in recent(record.drifts, now)],
+    )
 
 
 def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _DestinationRow:

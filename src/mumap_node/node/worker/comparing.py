@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import structlog
@@ -24,6 +24,7 @@ from mumap_node.imaging.comparison import Comparison
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import wait_before_attempt
+from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.dossier import Dossier, read_agreement, read_dossier
 from mumap_node.node.spool.files import Spool, locked, write_record
 from mumap_node.node.spool.measured import Measured, read_measured
@@ -59,6 +60,7 @@ class Comparing:
         spool: Spool,
         load_card: Callable[[str], ModelCard],
         now: Callable[[], datetime],
+        timezone: tzinfo,
         head_start_seconds: float = 0.0,
     ) -> None:
         """Prepare.
@@ -67,12 +69,14 @@ class Comparing:
             spool: Where instances, maps and records are.
             load_card: Card of a model by identity.
             now: The time, UTC.
+            timezone: Of the site, for dates people read.
             head_start_seconds: For maps, before the first comparison.
         """
         self._head_start_seconds = head_start_seconds
         self._spool = spool
         self._load_card = load_card
         self._now = now
+        self._timezone = timezone
 
     def attempt(self, attempt: Attempt) -> Sequence[Attempt]:
         """Compare and keep what came of it; may be repeated after a crash.
@@ -196,6 +200,15 @@ class Comparing:
             sentence=agreement.sentence,
             seconds=round(seconds, 3),
         )
+        self._tell_drift(agreement)
+
+    def _tell_drift(self, agreement: Agreement) -> None:
+        """Say it in the log, too, where this very study made it certain that agreement drifts."""
+        for drift in read_record_of(self._spool).drifts:
+            if (drift.model, drift.rang_at) == (agreement.model, agreement.received_at):
+                log.warning(
+                    "agreement.drift", model=drift.model, sentence=drift.sentence(self._timezone)
+                )
 
 
 def choose(measured: Measured, frame_of_reference: str) -> _Candidate:

@@ -101,7 +101,13 @@ class Worker:
             sqlalchemy.exc.SQLAlchemyError: The database cannot be reached.
         """
         making = Making(spool, options.making, open_model, _now)
-        comparing = Comparing(spool, options.rules.load_card, _now, options.head_start_seconds)
+        comparing = Comparing(
+            spool,
+            options.rules.load_card,
+            _now,
+            options.making.timezone,
+            options.head_start_seconds,
+        )
         open_models(making, options.rules)
         self._executor = Executor(
             engine,

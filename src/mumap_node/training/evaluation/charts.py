@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.metrics import JOINT_RANGE_PER_CM
 from mumap_node.imaging.polar import PolarMap, segment_labels
+from mumap_node.imaging.statistics import agreement
 from mumap_node.training.evaluation.drawing import COLOURS, PAIRED, as_svg, draw_polar
 from mumap_node.training.evaluation.methods import MODEL
 from mumap_node.training.evaluation.results import corrected_with, normalised_segments
-from mumap_node.training.evaluation.statistics import agreement
 from mumap_node.training.evaluation.studies import CaseResult
 
 

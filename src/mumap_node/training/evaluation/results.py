@@ -13,9 +13,9 @@ import numpy as np
 
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.polar import SEGMENT_NAMES
+from mumap_node.imaging.statistics import agreement, summarise
 from mumap_node.training.evaluation.evaluating import Rejected
 from mumap_node.training.evaluation.methods import MODEL
-from mumap_node.training.evaluation.statistics import agreement, summarise
 from mumap_node.training.evaluation.studies import CaseResult
 
 SUBGROUP_METRICS = (

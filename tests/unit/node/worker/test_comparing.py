@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom import Dataset
+from structlog.testing import capture_logs
 
+from agreements import put_agreement
 from builders import card, water_where_counts
 from examinations import ct, file_of, mumap, nac
 from mumap_node.comparing import compare_with_measured
@@ -72,7 +74,7 @@ class House:
         return read_dataset((self.spool.job_folder(self.job_id) / name).read_bytes())
 
     def compare(self, number: int = 1, measured: str = "") -> list[Attempt]:
-        comparing = Comparing(self.spool, self.load_card, _now)
+        comparing = Comparing(self.spool, self.load_card, _now, OPTIONS.timezone)
         digest = measured or self.digest
         return list(comparing.attempt(Attempt(Kind.COMPARE, self.job_id, number, measured=digest)))
 
@@ -267,7 +269,7 @@ def test_a_disk_that_fails_is_tried_again_later(house: House) -> None:
 
 def test_what_took_its_worker_down_is_written_down_and_the_job_stays_done(house: House) -> None:
     house.take(mumap())
-    comparing = Comparing(house.spool, house.load_card, _now)
+    comparing = Comparing(house.spool, house.load_card, _now, OPTIONS.timezone)
     attempt = Attempt(Kind.COMPARE, house.job_id, 1, measured=house.digest)
     comparing.stopped(attempt, "repeated-crash", "expected an outcome, found the process dead")
     assert (house.agreement.reason, house.agreement.measured) == ("repeated-crash", house.digest)
@@ -281,9 +283,31 @@ def test_a_job_that_was_purged_is_no_fault(house: House) -> None:
     house.job_id = "no-such-job"
     assert house.compare(measured="x") == []
     attempt = Attempt(Kind.COMPARE, house.job_id, 1, measured="x")
-    Comparing(house.spool, house.load_card, _now).stopped(attempt, "internal-error", "a bug")
+    Comparing(house.spool, house.load_card, _now, OPTIONS.timezone).stopped(
+        attempt, "internal-error", "a bug"
+    )
     assert not house.spool.job_folder(house.job_id).exists()
 
 
 def _must_not_run(_name: str) -> ModelCard:
     raise AssertionError
+
+
+def test_the_study_that_makes_a_drift_certain_is_told_of_in_the_log(house):
+    """Each outlier adds at most 2.5 to the sum, which rings above 7: the third does."""
+    house.take(mumap())
+    house.compare()
+    own = house.dossier.agreement
+    calm = [0.001, 0.0011, 0.0009] * 10
+    for number, nmae in enumerate([*calm, 0.9, 0.9], start=1):
+        earlier = own.received_at - timedelta(hours=100 - number)
+        figures = {"nmae_body": nmae, "bias_body_per_cm": 0.0}
+        put_agreement(house.spool, number, replace(own, figures=figures, received_at=earlier))
+    house.spool.agreement_file(house.job_id).unlink()
+
+    with capture_logs() as log:
+        house.compare()
+
+    (told,) = [line for line in log if line["event"] == "agreement.drift"]
+    assert told["log_level"] == "warning"
+    assert "agree less: NMAE" in told["sentence"]

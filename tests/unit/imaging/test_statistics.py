@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mumap_node.training.evaluation.statistics import agreement, summarise
+from mumap_node.imaging.statistics import agreement, summarise
 
 NAMES = [f"patient-{number}" for number in range(40)]
 VALUES = np.random.default_rng(5).normal(3.0, 2.0, 40).tolist()
