@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from functools import partial
 from hashlib import sha256
@@ -29,6 +29,7 @@ from mumap_node.node.jobs.agreement_record import assemble, read_record_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import list_views
 from mumap_node.node.presence import present
+from mumap_node.node.rejections import Rejections, read_rejections
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.records import Delivery, DeliveryState
@@ -93,6 +94,7 @@ def client(spool: Spool) -> Iterator[Client]:
         destinations=(ARCHIVE,),
         list_jobs=partial(list_views, spool, engine),
         read_agreement=partial(read_record_of, spool),
+        read_rejections=partial(read_rejections, spool.run),
     )
     watch = Watch(spool=spool, min_free_bytes=0, check_engine=lambda: None)
     with engine, browsing(build_app(site, watch)) as client:
@@ -239,6 +241,35 @@ def test_a_recent_alarm_stands_on_the_front_page(client, spool):
     assert "no drift alarm" not in text
 
 
+def turn_away(spool: Spool, calling: str, at: datetime) -> None:
+    Rejections(spool.run, lambda: at).keep(
+        calling,
+        "MUMAP",
+        "192.0.2.9",
+        reason="calling-ae-title",
+        sentence="expected the AE title of a peer",
+        settings=f'[[peers]]\nname = "new"\nae_title = "{calling}"\n',
+    )
+
+
+def test_who_was_turned_away_lately_is_shown_with_the_settings_that_admit_it(client, spool):
+    turn_away(spool, "LONG AGO", datetime.now(UTC) - timedelta(days=8))
+    assert "Turned away" not in client.get("/").text
+    turn_away(spool, "<b>STRANGER", datetime.now(UTC))
+    text = client.get("/").text
+    assert "Turned away" in text
+    assert "<code>&lt;b&gt;STRANGER</code><small>192.0.2.9</small>" in text
+    assert "ae_title = &#34;&lt;b&gt;STRANGER&#34;" in text
+    assert "LONG AGO" not in text
+
+
+def test_what_is_held_is_shown_with_the_settings_that_admit_it(client, spool):
+    put_instance(spool, 1)
+    text = client.get("/").text
+    assert "settings that would admit it" in text
+    assert "name = &#34;new&#34;" in text
+
+
 def test_the_style_of_the_record_is_allowed_by_its_hash_alone(client):
     page = client.get("/agreement")
     (style,) = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
@@ -312,7 +343,7 @@ def test_a_job_without_result_for_long_means_a_stuck_queue(client, spool):
 
 
 def ready_with(spool: Spool, **changes: Any) -> dict[str, str]:
-    site = Site("MUMAP", 1, "1", ZoneInfo("UTC"), (), list, lambda: assemble([]))
+    site = Site("MUMAP", 1, "1", ZoneInfo("UTC"), (), list, lambda: assemble([]), list)
     watch = Watch(spool=spool, min_free_bytes=0, check_engine=lambda: None)
     with browsing(build_app(site, replace(watch, **changes))) as client:
         return health(client)[1]

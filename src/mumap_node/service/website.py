@@ -14,6 +14,7 @@ from mumap_node.errors import ConfigurationError
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.views import list_views
+from mumap_node.node.rejections import read_rejections
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import Watch
@@ -65,6 +66,7 @@ def start_website(settings: Settings, spool: Spool) -> Website:
         destinations=tuple(building.destinations(settings).values()),
         list_jobs=partial(list_views, spool, engine),
         read_agreement=partial(read_record_of, spool),
+        read_rejections=partial(read_rejections, spool.run),
     )
     watch = Watch(
         spool=spool,

@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mumap_node.imaging.definitions import METRICS
+from mumap_node.node.jobs.admitting import settings_for
 from mumap_node.node.jobs.agreement_page import page_of, recent
 from mumap_node.node.jobs.agreement_record import AgreementRecord
 from mumap_node.node.jobs.figures import compared_with, figures_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import JobView
+from mumap_node.node.rejections import Rejection
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.health import Check
@@ -22,6 +24,9 @@ from mumap_node.report.agreement import render_agreement
 
 ROWS = 100
 """Jobs on one page; reading a thousand at once helps nobody."""
+
+REJECTED_FOR, MOST_REJECTED = timedelta(days=7), 5
+"""How long, and how many, that were turned away are shown."""
 
 MEANINGS: Mapping[str, str] = {
     JobState.COLLECTING: "received, and not yet looked at",
@@ -71,6 +76,7 @@ class Site:
         destinations: Of the settings.
         list_jobs: Everything the node knows of, newest first.
         read_agreement: How its maps agree with measured ones.
+        read_rejections: Who was turned away, the last first.
     """
 
     ae_title: str
@@ -80,6 +86,7 @@ class Site:
     destinations: tuple[Destination, ...]
     list_jobs: Callable[[], Sequence[JobView]]
     read_agreement: Callable[[], AgreementRecord]
+    read_rejections: Callable[[], Sequence[Rejection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ def render_page(site: Site, checks: Sequence[Check], now: datetime, state: str, 
         now=now,
         counts=[(name, counts[name]) for name in MEANINGS],
         destinations=[_destination_row(target, jobs) for target in site.destinations],
+        rejections=_lately(site.read_rejections(), now),
         jobs=shown,
         chosen=chosen,
         query=Markup(f"state={chosen}&amp;") if chosen else "",  # noqa: S704  (a word of ours)
@@ -170,6 +178,7 @@ def _render(template: str, site: Site, **values: Any) -> str:
     )
     environment.filters["compared_with"] = compared_with
     environment.filters["figures"] = figures_of
+    environment.filters["admitting"] = settings_for
     environment.filters["local"] = lambda at: f"{at.astimezone(site.timezone):%Y-%m-%d %H:%M:%S}"
     return environment.get_template(template).render(values)
 
@@ -186,6 +195,12 @@ def _agreement_line(site: Site, now: datetime) -> _AgreementLine | None:
         METRICS["nmae_range"].shown(nmae.median) if nmae else "",
         [drift.sentence(site.timezone) for drift in recent(record.drifts, now)],
     )
+
+
+def _lately(rejections: Sequence[Rejection], now: datetime) -> list[Rejection]:
+    """Those worth a place on the front page; `mumap-node rejected` shows all."""
+    recent = [found for found in rejections if now - found.last_at <= REJECTED_FOR]
+    return recent[:MOST_REJECTED]
 
 
 def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _DestinationRow:
