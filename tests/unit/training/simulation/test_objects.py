@@ -1,6 +1,7 @@
 """Simulated examinations as DICOM: valid for others, and read back by our own readers."""
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -194,6 +195,20 @@ def test_projections_are_read_back_with_their_orbit(tmp_path, heads, clockwise):
     assert read.scan.windows_kev == sent.scan.windows_kev
     assert (read.slice_mm, read.bin_mm) == (6.6, 4.4)
     assert (read.scan.heads, read.scan.collimator) == (heads, "LEHR")
+
+
+@pytest.mark.parametrize("clockwise", [True, False])
+def test_the_step_is_the_short_way_where_the_camera_begins_at_the_end_of_a_turn(clockwise):
+    sent = scan(1, clockwise=clockwise)
+    begun = 2.0 if clockwise else 358.0
+    angles = (sent.orbit.angles_deg - sent.orbit.angles_deg[0] + begun) % 360
+    turned = replace(sent, orbit=Orbit(angles, sent.orbit.radii_mm))
+
+    (rotation,) = encode_projections(EXAMINATION, projections(turned)).RotationInformationSequence
+
+    assert float(rotation.AngularStep) == 5.625
+    assert float(rotation.ScanArc) == 180
+    assert rotation.RotationDirection == ("CW" if clockwise else "CC")
 
 
 def test_only_the_reconstruction_says_that_decay_was_corrected():

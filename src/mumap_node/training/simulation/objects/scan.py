@@ -127,7 +127,7 @@ def put_frames(
 def _rotation(scan: Scan) -> Dataset:
     """The rotation, by its first head; angles as the standard counts them, and so do we."""
     first = scan.orbit.angles_deg[scan.of_head(0)]
-    step_deg = float(first[1] - first[0])
+    step_deg = (float(first[1] - first[0]) + 180) % 360 - 180  # the short way, also past 0
     rotation = Dataset()
     rotation.StartAngle = decimal(float(first[0]) % 360)
     rotation.AngularStep = decimal(abs(step_deg))
