@@ -18,6 +18,14 @@ LEAST_VIEWS = 4 * HARMONICS + 2
 """Two for each number of the curve; of fewer it knows too little."""
 
 
+def has_uneven_views(projections: Projections) -> bool:
+    """Whether more beats were rejected than a few, and enough is known to make up for them."""
+    share = projections.accepted_beats
+    is_gated_unevenly = share is not None and share <= 1 - FEW_REJECTED
+    is_known = projections.orbit.views >= LEAST_VIEWS and bool(_totals(projections).all())
+    return is_gated_unevenly and is_known
+
+
 def with_even_views(projections: Projections) -> Projections:
     """Bring all views to the same share of their beats, where some were rejected.
 
@@ -31,11 +39,10 @@ def with_even_views(projections: Projections) -> Projections:
     Returns:
         As many counts in all; the same projections where nothing is to be made up for.
     """
-    share, orbit = projections.accepted_beats, projections.orbit
-    totals = projections.photopeak.sum(axis=(1, 2), dtype=np.float64)
-    if share is None or share > 1 - FEW_REJECTED or orbit.views < LEAST_VIEWS or not totals.all():
+    if not has_uneven_views(projections):
         return projections
-    factors = _smooth(totals, orbit.angles_deg) / totals
+    totals = _totals(projections)
+    factors = _smooth(totals, projections.orbit.angles_deg) / totals
     factors *= totals.sum() / (factors * totals).sum()
 
     def even(counts: Voxels) -> Voxels:
@@ -49,6 +56,12 @@ def with_even_views(projections: Projections) -> Projections:
             replace(window, counts=even(window.counts)) for window in projections.scatter
         ),
     )
+
+
+def _totals(projections: Projections) -> Matrix:
+    """Counts of each view."""
+    totals: Matrix = projections.photopeak.sum(axis=(1, 2), dtype=np.float64)
+    return totals
 
 
 def _smooth(totals: Matrix, angles_deg: Matrix) -> Matrix:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import measured
 from mumap_node.imaging.comparison import compare
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.metrics import map_errors
-from mumap_node.imaging.projections import Projections
 from mumap_node.imaging.resampling import onto
 from mumap_node.imaging.volume import Geometry
 from patients import HEART, SPACING_MM, TECHNETIUM, measurement, torso
@@ -23,12 +23,13 @@ NAC, TRUTH = torso().emission, torso().lac
 
 def projections():
     seen = measurement()
-    return Projections(
-        photopeak=seen.photopeak, scatter=(), orbit=seen.orbit, slice_mm=SPACING_MM,
-        bin_mm=SPACING_MM, middle_z_mm=0.0, frame_of_reference_uid="", radii_are_stated=True,
-        direction_is_stated=True, is_head_first=True, seconds_per_view=20.0,
-        accepted_beats=None, acquisition=TECHNETIUM,
-    )  # fmt: skip
+    return measured.projections(
+        seen.photopeak,
+        seen.orbit,
+        (SPACING_MM, SPACING_MM),
+        middle_z_mm=0.0,
+        acquisition=TECHNETIUM,
+    )
 
 
 def times(factor):

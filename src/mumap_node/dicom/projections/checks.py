@@ -1,5 +1,8 @@
 """What the header of projections leaves open, as findings."""
 
+from dataclasses import replace
+
+from mumap_node.imaging.beats import has_uneven_views
 from mumap_node.imaging.findings import Finding, Verdict, at_least, verdict
 from mumap_node.imaging.projections import Projections
 
@@ -13,7 +16,10 @@ def check_statements(projections: Projections) -> tuple[Finding, ...]:
     share = projections.accepted_beats
     if share is None:
         return findings
-    return (*findings, at_least("accepted-beats", share, FEWEST_ACCEPTED_BEATS, None, "%"))
+    beats = at_least("accepted-beats", share, FEWEST_ACCEPTED_BEATS, None, "%")
+    if has_uneven_views(projections):
+        beats = replace(beats, found=f"{beats.found}, views evened")
+    return (*findings, beats)
 
 
 def _direction(projections: Projections) -> Finding:

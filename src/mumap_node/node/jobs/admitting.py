@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from mumap_node.node.jobs.views import JobView
-from mumap_node.node.routing import CALLING_AE_TITLE, NOT_READABLE, NOT_SHOWN
+from mumap_node.node.routing import CALLING_AE_TITLE, LONGEST_SHOWN, NOT_READABLE, NOT_SHOWN
 
 LINE_OF_REASON: Mapping[str, str] = {
     "correction-undecidable": "assume_nac = true",
@@ -29,14 +29,17 @@ def settings_for(view: JobView) -> str:
 def _new_route(view: JobView) -> str:
     """A route for what was seen of the images, and for the sender where nothing could be."""
     seen = {CALLING_AE_TITLE: view.calling_ae_title, **(view.seen or {})}
-    usable = {
-        key: value for key, value in seen.items() if value not in ("", NOT_SHOWN, NOT_READABLE)
-    }
+    usable = {key: value for key, value in seen.items() if _is_whole(value)}
     match = ", ".join(f"{_quoted_key(key)} = {_quoted(value)}" for key, value in usable.items())
     return (
         f'[[routes]]\nname = "new"\nmatch = {{ {match} }}\n'
         'destinations = ["NAME OF A DESTINATION"]\n'
     )
+
+
+def _is_whole(value: str) -> bool:
+    """Whether a value is shown as it is in the header, so that a route would find it again."""
+    return value not in ("", NOT_SHOWN, NOT_READABLE) and len(value) < LONGEST_SHOWN
 
 
 def _quoted_key(key: str) -> str:

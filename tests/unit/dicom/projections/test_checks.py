@@ -48,3 +48,14 @@ def test_many_rejected_beats_are_told(rejected, verdict):
 
 def test_ungated_projections_have_no_beats_to_judge():
     assert "accepted-beats" not in verdicts(tomo())
+
+
+@pytest.mark.parametrize(("rejected", "evened"), [(5, False), (100, True)])
+def test_a_map_says_that_views_were_evened(rejected, evened):
+    (beats,) = (
+        finding
+        for finding in check_statements(read(gated(tomo(), rejected=rejected)))
+        if finding.check == "accepted-beats"
+    )
+
+    assert ("views evened" in beats.found) is evened

@@ -31,6 +31,7 @@ def test_a_route_is_made_of_what_was_seen():
         "PatientName": "(not shown)",
         "ImageID": "(not readable)",
         "StationName": "",
+        "ProtocolName": f"{'X' * 63}…",
     }
 
     (route,) = tomllib.loads(settings_for(replace(HELD, seen=seen)))["routes"]
