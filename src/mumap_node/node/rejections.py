@@ -7,13 +7,17 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 MOST = 100
 """Different ones that are kept; the one that was seen longest ago goes for one more."""
+
+SAME_CALL = timedelta(seconds=1)
+"""A caller that comes again sooner is counted, and written down with the next: whoever calls
+without end must not keep the disk busy."""
 
 LONGEST_TITLE = 16
 """Characters of an AE title (PS3.5 6.2, VR AE)."""
@@ -81,8 +85,9 @@ class Rejections:
             self._kept[found.key] = found
             while len(self._kept) > MOST:
                 del self._kept[next(iter(self._kept))]
-            with contextlib.suppress(OSError):
-                self._write()
+            if before is None or now - before.last_at >= SAME_CALL:
+                with contextlib.suppress(OSError):
+                    self._write()
 
     def _write(self) -> None:
         """Not synced: a crash of the process loses no rename, and nothing depends on the file."""
@@ -92,14 +97,14 @@ class Rejections:
 
 
 def read_rejections(run: Path) -> tuple[Rejection, ...]:
-    """Who was turned away, the last first; none where the file is missing or damaged.
+    """Who was turned away, the last first; none where the file cannot be read.
 
     Args:
         run: Folder of the file (`Spool.run`).
     """
     try:
         return _ADAPTER.validate_json((run / NAME).read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return ()
 
 

@@ -43,8 +43,9 @@ def test_a_caller_that_comes_again_is_counted_and_the_last_comes_first(tmp_path:
 
 
 def test_they_outlive_the_receiver(tmp_path: Path) -> None:
-    keep(Rejections(tmp_path, Clock()))
-    keep(Rejections(tmp_path, Clock()))
+    clock = Clock()
+    keep(Rejections(tmp_path, clock))
+    keep(Rejections(tmp_path, clock))
 
     (kept,) = read_rejections(tmp_path)
 
@@ -61,6 +62,27 @@ def test_a_scan_of_the_network_does_not_fill_the_disk(tmp_path: Path) -> None:
     assert len(kept) == MOST
     assert kept[0].address == f"2001:db8::{MOST + 4:x}"
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_a_caller_without_end_does_not_keep_the_disk_busy(tmp_path: Path) -> None:
+    clock = Clock()
+    rejections = Rejections(tmp_path, clock)
+    keep(rejections)
+    written = (tmp_path / NAME).read_bytes()
+
+    for _ in range(3):
+        clock.now -= timedelta(seconds=59.9)
+        keep(rejections)
+
+    assert (tmp_path / NAME).read_bytes() == written
+    keep(rejections)
+    assert read_rejections(tmp_path)[0].count == 5
+
+
+def test_a_file_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+
+    assert read_rejections(tmp_path) == ()
 
 
 def test_what_a_stranger_sends_cannot_move_the_cursor_of_a_terminal(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def refuse_for_now(limit: int) -> Refusal:
     )
 
 
-def refuse_contexts(proposed: Iterable[str], accepted: Sequence[str]) -> Refusal:
+def refuse_contexts(proposed: Sequence[str], accepted: Sequence[str]) -> Refusal:
     """Why a caller that was let in can send nothing.
 
     Args:
@@ -113,12 +113,15 @@ def refuse_contexts(proposed: Iterable[str], accepted: Sequence[str]) -> Refusal
             settings="",  # docs/conformance.md lists them; no setting adds one
             wire=NO_CALLING,
         )
-    storage = [uid for uid in (*accepted, *proposed) if UID(uid).keyword.endswith("Storage")]
-    classes = ", ".join(_quoted(UID(uid).keyword) for uid in dict.fromkeys(storage))
+    taken, wanted = (
+        [keyword for uid in uids if (keyword := UID(uid).keyword).endswith("Storage")]
+        for uids in (accepted, proposed)
+    )
+    classes = ", ".join(map(_quoted, dict.fromkeys([*taken, *wanted])))
     return Refusal(
         reason="no-sop-class",
         sentence=f"expected a SOP class this node takes, found {_names(proposed)}",
-        settings=f"[receiver]\nstorage_classes = [{classes}]\n",
+        settings=f"[receiver]\nstorage_classes = [{classes}]\n" if wanted else "",
         wire=NO_CALLING,
     )
 

@@ -1,6 +1,6 @@
 """The door of the receiver: who may come in, and what is said of those who may not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -88,7 +88,7 @@ class Door:
         return replace(caller, peer=peer.name if peer else "")
 
     def note_useless(
-        self, caller: Caller, proposed: Iterable[str], accepted: Sequence[str]
+        self, caller: Caller, proposed: Sequence[str], accepted: Sequence[str]
     ) -> None:
         """Say that a caller that was let in proposed nothing this node takes.
 

@@ -108,7 +108,10 @@ class Reconciler:
         has_images = self._spool.instance_file(dossier.job.instance_id).exists()
         if dossier.result is None:
             return dossier.is_wanted and has_images
-        return bool(dossier.to_deliver) or self._measured_for(dossier) is not None
+        try:
+            return bool(dossier.to_deliver) or self._measured_for(dossier) is not None
+        except OSError:
+            return True  # said where it is to be compared, and tried again
 
     def _measured_for(self, dossier: Dossier) -> Measured | None:
         """What a map is to be compared with; None where nothing is left to compare."""
@@ -168,7 +171,16 @@ class Reconciler:
     def _compare_attempts(self, dossiers: list[Dossier]) -> Iterator[Attempt]:
         due = {}
         for dossier in dossiers:
-            measured = self._measured_for(dossier)
+            try:
+                measured = self._measured_for(dossier)
+            except OSError as error:  # maps and deliveries must not wait for a comparison
+                log.error(
+                    "agreement.postponed",
+                    job_id=dossier.job.job_id,
+                    reason="spool-failed",
+                    exc_info=error,
+                )
+                continue
             if measured is not None and measured.newest_at <= self._now() - self._settle:
                 first = next_compare_attempt(dossier, measured.digest)
                 due[first.series] = dossier, first

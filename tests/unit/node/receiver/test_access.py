@@ -88,3 +88,7 @@ def test_a_caller_that_proposes_everything_gets_a_short_answer() -> None:
     many = [f"1.2.840.10008.5.1.4.1.1.{number}" for number in range(100, 228)]
 
     assert "and 123 more" in refuse_contexts(many, [VERIFICATION, NM]).sentence
+
+
+def test_what_no_setting_admits_gets_no_lines() -> None:
+    assert refuse_contexts([WORKLIST], [VERIFICATION, NM]).settings == ""

@@ -211,6 +211,22 @@ def test_what_was_measured_before_the_map_was_made_waits_for_it(house: House) ->
     assert f"compare/job/{house.digest}/1" in house.engine.workflows
 
 
+def test_measured_files_that_cannot_be_read_keep_no_delivery_waiting(house: House) -> None:
+    write_job(house.spool, job(), made=result(), sent=[delivery(WAITING)])
+    write_job(house.spool, job(job_id="sent"), **DONE)  # type: ignore[arg-type]
+    measure(house.spool)
+    (path,) = house.spool.measured.glob("*/*/*.dcm")
+    path.rename(path.with_name("gone"))
+    path.symlink_to("nowhere.dcm")
+
+    assert house.reconciler.reconcile() == 1
+    assert set(house.engine.workflows) == {"deliver/job/pacs/2"}
+    path.unlink()
+    path.with_name("gone").rename(path)
+    house.reconciler.reconcile()
+    assert f"compare/sent/{house.digest}/1" in house.engine.workflows
+
+
 @pytest.mark.parametrize(("age_seconds", "begun"), [(119, 0), (121, 1)])
 def test_slices_are_waited_for(house: House, age_seconds: float, begun: int) -> None:
     write_job(house.spool, job(), **DONE)  # type: ignore[arg-type]
