@@ -33,9 +33,9 @@ SOFT_TISSUE_PER_CM = (0.130, 0.175)
 """Where the peak of soft tissue lies at 140.5 keV, narrow beam, however a map was calibrated. At
 another energy, with broad-beam coefficients, or in another unit it lies elsewhere."""
 
-SIEMENS = "SIEMENS MED NM"
-SIEMENS_SCALE = 0x38
-"""Element of the private block of group 0033: stored values per 1/cm, VR FL."""
+SIEMENS, SIEMENS_GROUP, SIEMENS_SCALE = "SIEMENS MED NM", 0x0033, 0x38
+"""Private creator, its group, and its element that holds stored values per 1/cm, VR FL: two
+independent readers of Siemens's maps divide by it."""
 
 
 def read_map(dataset: Dataset) -> Volume:
@@ -150,8 +150,8 @@ def _rescaled(dataset: Dataset) -> Iterator[float]:
 
 def _siemens(dataset: Dataset) -> Iterator[float]:
     for block in range(0x10, 0x100):
-        factor = value(dataset, (0x0033 << 16) | (block << 8) | SIEMENS_SCALE)
-        if text(dataset, (0x0033 << 16) | block) == SIEMENS and len(factor) == 4:
+        factor = value(dataset, (SIEMENS_GROUP << 16) | (block << 8) | SIEMENS_SCALE)
+        if text(dataset, (SIEMENS_GROUP << 16) | block) == SIEMENS and len(factor) == 4:
             stored_per_lac = struct.unpack("<f", factor)[0]
             yield _scale(1 / stored_per_lac if stored_per_lac else 0.0, b"")
 

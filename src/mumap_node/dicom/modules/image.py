@@ -94,15 +94,20 @@ def general_image(
     module.BurnedInAnnotation = "NO"
     of_phantom = text(source, "QualityControlImage") == "YES"
     module.QualityControlImage = "YES" if of_phantom else "NO"
-    if _was_lossy(source):  # once lossy, always lossy: C.7.6.1.1.5
-        module.update(
-            copy_valid(source, ("LossyImageCompressionRatio", "LossyImageCompressionMethod"))
-        )
-    module.LossyImageCompression = "01" if _was_lossy(source) else "00"
+    module.update(lossy_compression(source))
     reference = _reference(source)
     reference.SpatialLocationsPreserved = "YES" if keeps_place else "NO"
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     module.SourceImageSequence = [reference]
+    return module
+
+
+def lossy_compression(source: Dataset) -> Dataset:
+    """What of General Image tells of lossy compression: once lossy, always lossy (C.7.6.1.1.5)."""
+    module = Dataset()
+    if _was_lossy(source):
+        module = copy_valid(source, ("LossyImageCompressionRatio", "LossyImageCompressionMethod"))
+    module.LossyImageCompression = "01" if _was_lossy(source) else "00"
     return module
 
 

@@ -67,7 +67,6 @@ def parametric_map_image(
     module.ImageComments = describing.comments(findings)
     module.BurnedInAnnotation = "NO"
     module.RecognizableVisualFeatures = "NO"
-    module.LossyImageCompression = "00"
     module.AcquisitionContextSequence = []
     return module
 

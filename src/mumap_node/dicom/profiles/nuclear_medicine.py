@@ -7,16 +7,13 @@ from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom import describing
 from mumap_node.dicom.geometry import read_slice_numbers
+from mumap_node.dicom.measured_map import SIEMENS, SIEMENS_GROUP, SIEMENS_SCALE
 from mumap_node.dicom.modules import image, series
 from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.profiles.order import Order
 from mumap_node.dicom.selection import are_projections
 from mumap_node.imaging.volume import Volume
-
-SIEMENS_CREATOR = "SIEMENS MED NM"
-SIEMENS_SCALE = 0x00331038
-"""Stored values per 1/cm, VR FL; two independent readers divide by it (docs/conformance.md)."""
 
 
 def standard(order: Order) -> Dataset:
@@ -38,9 +35,8 @@ def research(order: Order) -> Dataset:
 def siemens(order: Order) -> Dataset:
     """With the private scale that readers of Siemens's own maps divide by."""
     scale = Dataset()
-    scale.private_block(SIEMENS_SCALE >> 16, SIEMENS_CREATOR, create=True).add_new(
-        SIEMENS_SCALE & 0xFF, "FL", float(image.STORED_PER_LAC)
-    )
+    block = scale.private_block(SIEMENS_GROUP, SIEMENS, create=True)
+    block.add_new(SIEMENS_SCALE, "FL", float(image.STORED_PER_LAC))
     return _encode(order, "siemens", scale)
 
 

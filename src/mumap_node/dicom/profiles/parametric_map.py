@@ -26,6 +26,7 @@ def parametric_map(order: Order) -> Dataset:
         series.equipment(source, card, provenance, PROFILE, made_at),
         parametric.serial_number(provenance),
         parametric.parametric_map_image(derivation, order.findings, made_at),
+        image.lossy_compression(source),
         parametric.float_pixel(order.mumap.voxels),
         parametric.functional_groups(source, order.mumap.geometry),
         series.sop_common(source, ParametricMapStorage, instance_uid, made_at),
