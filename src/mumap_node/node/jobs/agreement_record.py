@@ -11,6 +11,7 @@ from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.drift import Alarm, Direction, find_alarms
 from mumap_node.node.jobs.agreements import CAMERA, Row, read_rows
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.records import Agreement
 
 FIGURES = (
     "nmae_range", "nmae_body",
@@ -150,6 +151,11 @@ class AgreementRecord:
         """Alarms of all cameras, the latest first."""
         every = [drift for history in self.histories for drift in history.drifts]
         return tuple(sorted(every, key=lambda drift: drift.rang_at, reverse=True))
+
+    def drifts_rung_by(self, agreement: Agreement) -> list[Drift]:
+        """Alarms that this very comparison made certain."""
+        this = (agreement.model, agreement.received_at)
+        return [drift for drift in self.drifts if (drift.model, drift.rang_at) == this]
 
 
 def read_record_of(spool: Spool, since: datetime | None = None) -> AgreementRecord:

@@ -203,12 +203,10 @@ class Comparing:
         self._tell_drift(agreement)
 
     def _tell_drift(self, agreement: Agreement) -> None:
-        """Say it in the log, too, where this very study made it certain that agreement drifts."""
-        for drift in read_record_of(self._spool).drifts:
-            if (drift.model, drift.rang_at) == (agreement.model, agreement.received_at):
-                log.warning(
-                    "agreement.drift", model=drift.model, sentence=drift.sentence(self._timezone)
-                )
+        for drift in read_record_of(self._spool).drifts_rung_by(agreement):
+            log.warning(
+                "agreement.drift", model=drift.model, sentence=drift.sentence(self._timezone)
+            )
 
 
 def choose(measured: Measured, frame_of_reference: str) -> _Candidate:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom import Dataset
-from structlog.testing import capture_logs
 
 from agreements import put_agreement
 from builders import card, water_where_counts
@@ -20,6 +19,7 @@ from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.engine.attempts import Attempt, Kind
+from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.model import LoadedModel
@@ -293,7 +293,7 @@ def _must_not_run(_name: str) -> ModelCard:
     raise AssertionError
 
 
-def test_the_study_that_makes_a_drift_certain_is_told_of_in_the_log(house):
+def test_the_study_that_makes_a_drift_certain_is_known_once_it_is_compared(house):
     """Each outlier adds at most 2.5 to the sum, which rings above 7: the third does."""
     house.take(mumap())
     house.compare()
@@ -305,9 +305,9 @@ def test_the_study_that_makes_a_drift_certain_is_told_of_in_the_log(house):
         put_agreement(house.spool, number, replace(own, figures=figures, received_at=earlier))
     house.spool.agreement_file(house.job_id).unlink()
 
-    with capture_logs() as log:
-        house.compare()
+    house.compare()
 
-    (told,) = [line for line in log if line["event"] == "agreement.drift"]
-    assert told["log_level"] == "warning"
-    assert "agree less: NMAE" in told["sentence"]
+    record = read_record_of(house.spool)
+    (drift,) = record.drifts_rung_by(house.dossier.agreement)
+    assert "agree less: NMAE" in drift.sentence(OPTIONS.timezone)
+    assert record.drifts_rung_by(replace(own, received_at=earlier)) == []
