@@ -74,12 +74,12 @@ def describe(nac: Volume) -> Appearance:
     """Look at a nAC reconstruction.
 
     Args:
-        nac: Counts on any grid, finite, some above 0.
+        nac: Counts on any grid, finite.
     """
     fine = resampling.onto(nac, resampling.upright(nac.geometry))
     counts = np.maximum(resampling.onto(fine, _coarse_grid(fine.geometry)).voxels, 0)
     outline = regions.emission_outline(counts, (COARSE_MM,) * 3)
-    if not outline.any():  # of counts that are all alike
+    if not outline.any():  # nothing was counted
         outline = np.ones_like(outline)
     relative = counts / max(counts.mean(where=outline, dtype=np.float64), LEAST)
     measures = (

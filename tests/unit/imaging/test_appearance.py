@@ -80,8 +80,9 @@ def test_any_counts_are_described_in_finite_numbers(counts, shape, spacing_mm, s
     assert np.isfinite(look.measures).all()
 
 
-def test_counts_that_are_all_alike_fill_the_whole_field():
-    look = describe(TORSO.emission.with_voxels(np.ones_like(TORSO.emission.voxels)))
+@pytest.mark.parametrize("counts", [-1, 0, 1])
+def test_counts_that_are_all_alike_fill_the_whole_field(counts):
+    look = describe(TORSO.emission.with_voxels(np.full_like(TORSO.emission.voxels, counts)))
 
     assert np.isfinite(look.measures).all()
     assert np.isfinite(look.view).all()
