@@ -10,6 +10,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
+from mumap_node.dicom import siemens
 from mumap_node.dicom.codes import code_of
 from mumap_node.dicom.elements import items, numbers, text, texts, value
 from mumap_node.dicom.geometry import read_geometry, read_slice_numbers
@@ -32,10 +33,6 @@ SAME_SCALE = 1e-3
 SOFT_TISSUE_PER_CM = (0.130, 0.175)
 """Where the peak of soft tissue lies at 140.5 keV, narrow beam, however a map was calibrated. At
 another energy, with broad-beam coefficients, or in another unit it lies elsewhere."""
-
-SIEMENS, SIEMENS_GROUP, SIEMENS_SCALE = "SIEMENS MED NM", 0x0033, 0x38
-"""Private creator, its group, and its element that holds stored values per 1/cm, VR FL: two
-independent readers of Siemens's maps divide by it."""
 
 
 def read_map(dataset: Dataset) -> Volume:
@@ -150,8 +147,8 @@ def _rescaled(dataset: Dataset) -> Iterator[float]:
 
 def _siemens(dataset: Dataset) -> Iterator[float]:
     for block in range(0x10, 0x100):
-        factor = value(dataset, (SIEMENS_GROUP << 16) | (block << 8) | SIEMENS_SCALE)
-        if text(dataset, (SIEMENS_GROUP << 16) | block) == SIEMENS and len(factor) == 4:
+        factor = value(dataset, (siemens.GROUP << 16) | (block << 8) | siemens.SCALE)
+        if text(dataset, (siemens.GROUP << 16) | block) == siemens.CREATOR and len(factor) == 4:
             stored_per_lac = struct.unpack("<f", factor)[0]
             yield _scale(1 / stored_per_lac if stored_per_lac else 0.0, b"")
 

@@ -6,8 +6,8 @@ from pydicom import Dataset
 from pydicom.uid import NuclearMedicineImageStorage
 
 from mumap_node.dicom import describing
+from mumap_node.dicom import siemens as private
 from mumap_node.dicom.geometry import read_slice_numbers
-from mumap_node.dicom.measured_map import SIEMENS, SIEMENS_GROUP, SIEMENS_SCALE
 from mumap_node.dicom.modules import image, series
 from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
@@ -35,8 +35,8 @@ def research(order: Order) -> Dataset:
 def siemens(order: Order) -> Dataset:
     """With the private scale that readers of Siemens's own maps divide by."""
     scale = Dataset()
-    block = scale.private_block(SIEMENS_GROUP, SIEMENS, create=True)
-    block.add_new(SIEMENS_SCALE, "FL", float(image.STORED_PER_LAC))
+    block = scale.private_block(private.GROUP, private.CREATOR, create=True)
+    block.add_new(private.SCALE, "FL", float(image.STORED_PER_LAC))
     return _encode(order, "siemens", scale)
 
 
