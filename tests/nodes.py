@@ -217,7 +217,7 @@ class Site:
         """The stored map of the only job."""
         dossier = self.dossier()
         assert dossier.result is not None
-        name = dossier.result.files[profile].name
+        name = dossier.result.files[profile][0].name
         return (self.spool.job_folder(dossier.job.job_id) / name).read_bytes()
 
     def log(self) -> str:

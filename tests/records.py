@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def job(*destinations: str, run: int = 1, job_id: str = "job") -> Job:
 
 def result(outcome: Outcome = Outcome.MADE, reason: str = "", attempt: int = 1) -> Result:
     """How the making of a map ended."""
-    files = {"standard": FILE} if outcome is Outcome.MADE else {}
+    files = {"standard": (FILE,)} if outcome is Outcome.MADE else {}
     return Result(outcome, attempt, reason, "", (), files, "numpy", "0.1.0", {}, NOW)
 
 
@@ -77,7 +78,7 @@ def write_job(
     write_record(spool.job_file(asked.job_id), asked)
     if made is not None:
         write_record(spool.result_file(asked.job_id), made)
-        for file in made.files.values():
+        for file in chain.from_iterable(made.files.values()):
             write_durably(spool.job_folder(asked.job_id) / file.name, b"map")
     for delivery in sent:
         write_record(spool.delivery_file(asked.job_id, delivery.destination), delivery)

@@ -55,7 +55,7 @@ def put_job(
     )  # fmt: skip
     made = Result(
         outcome=Outcome.MADE, attempt=1, reason="", sentence="", findings=(),
-        files={"standard": MapFile("map.dcm", "0" * 64, "2.25.1")}, runtime="numpy",
+        files={"standard": (MapFile("map.dcm", "0" * 64, "2.25.1"),)}, runtime="numpy",
         software_version="1.2.3", seconds={}, finished_at=instance.received_at,
     )  # fmt: skip
     accepted = Delivery("archive", DeliveryState.ACCEPTED, 1, last_attempt_at=instance.received_at)

@@ -1,6 +1,6 @@
 """The straight line from a nAC reconstruction, or projections, to the attenuation map."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -100,12 +100,12 @@ class AttenuationMap:
     Attributes:
         volume: LAC in 1/cm, on the grid and at the emission energy of its source.
         findings: Every check of input and map, in the order they were made.
-        objects: The encoded map by output profile, and the report under its own.
+        objects: The objects of the map by output profile, and the report under its own.
     """
 
     volume: Volume
     findings: Findings
-    objects: Mapping[str, Dataset]
+    objects: Mapping[str, Sequence[Dataset]]
 
     @property
     def may_be_sent(self) -> bool:
@@ -150,9 +150,8 @@ def make_attenuation_map(
     }
     if request.report and measured and worst(findings) is not Verdict.FAIL:
         picture = _draw(nac, measured, mumap, findings, model.card, provenance)
-        objects[REPORT] = write_report(
-            picture, dataset, model.card, findings, provenance, energy_kev
-        )
+        report = write_report(picture, dataset, model.card, findings, provenance, energy_kev)
+        objects[REPORT] = (report,)
     return AttenuationMap(whole, findings, objects)
 
 

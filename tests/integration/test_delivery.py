@@ -13,6 +13,8 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    NuclearMedicineImageStorage,
+    SecondaryCaptureImageStorage,
 )
 
 from builders import nac_file
@@ -24,6 +26,7 @@ from peers import (
     HOST,
     PERMANENT,
     TRANSIENT,
+    Received,
     RecordingScp,
     breaking_peer,
     dcmtk_storescp,
@@ -59,7 +62,8 @@ def _to(port: int, ae_title: str = "ARCHIVE") -> Destination:
 
 
 def _send(path: Path, port: int, ae_title: str = "ARCHIVE", **options: bool) -> Answer:
-    return send(path, _to(port, ae_title), "MUMAP", patience=QUICK, **options)
+    sent = send([path.read_bytes()], _to(port, ae_title), "MUMAP", patience=QUICK, **options)
+    return sent.answer
 
 
 def test_the_bytes_that_are_sent_are_the_bytes_that_are_stored(stored: Path) -> None:
@@ -162,7 +166,7 @@ def test_a_peer_that_is_down_is_tried_again(stored: Path) -> None:
 
 def test_a_host_nobody_knows_is_tried_again(stored: Path) -> None:
     nowhere = Destination("pacs", "ARCHIVE", "no-such-host.invalid", 104)
-    answer = send(stored, nowhere, "MUMAP", patience=QUICK)
+    answer = send([stored.read_bytes()], nowhere, "MUMAP", patience=QUICK).answer
     assert (answer.state, answer.reason) == (DeliveryState.WAITING, "peer-unreachable")
 
 
@@ -195,6 +199,57 @@ def test_an_answer_that_got_lost_does_not_count_as_a_failure(stored: Path) -> No
         assert answer.state is DeliveryState.ACCEPTED
         assert len(archive.received) == 2
         first.set()
+
+
+def _objects(*sop_classes: str) -> list[bytes]:
+    return [
+        nac_file(SOPInstanceUID=f"2.25.{number}", SOPClassUID=sop_class)
+        for number, sop_class in enumerate(sop_classes)
+    ]
+
+
+def test_objects_of_one_map_come_in_their_order_over_one_association() -> None:
+    kinds = (CTImageStorage, CTImageStorage, SecondaryCaptureImageStorage)
+    objects = _objects(*kinds)
+    with RecordingScp(sop_classes=kinds) as archive:
+        sent = send(objects, _to(archive.port), "MUMAP", patience=QUICK)
+        assert (sent.accepted, sent.answer.state) == (3, DeliveryState.ACCEPTED)
+        assert [received.sop_instance_uid[5:] for received in archive.received] == ["0", "1", "2"]
+        assert len(archive.associations) == 1
+
+
+def test_nothing_is_sent_after_an_object_that_was_refused() -> None:
+    statuses = iter([0x0000, 0xA700, 0x0000])
+    with RecordingScp(answer=lambda _received: next(statuses)) as archive:
+        sent = send(
+            _objects(*[NuclearMedicineImageStorage] * 3), _to(archive.port), "MUMAP", patience=QUICK
+        )
+        assert (sent.accepted, sent.answer.reason) == (1, "peer-out-of-resources")
+        assert len(archive.received) == 2
+
+
+def test_an_object_of_a_class_that_is_not_taken_is_refused_after_those_that_are() -> None:
+    objects = _objects(NuclearMedicineImageStorage, SecondaryCaptureImageStorage)
+    with RecordingScp() as archive:
+        sent = send(objects, _to(archive.port), "MUMAP", patience=QUICK)
+        assert (sent.accepted, sent.answer.reason) == (1, "no-accepted-context")
+        assert len(archive.received) == 1
+
+
+def test_after_a_lost_answer_the_rest_is_sent_and_nothing_before_it() -> None:
+    statuses = iter(["answered", "silent", "answered", "answered"])
+    lost = threading.Event()
+
+    def answer(_received: Received) -> int:
+        return _once_silent(lost) if next(statuses) == "silent" else 0x0000
+
+    with RecordingScp(answer=answer) as archive:
+        sent = send(
+            _objects(*[NuclearMedicineImageStorage] * 3), _to(archive.port), "MUMAP", patience=QUICK
+        )
+        assert (sent.accepted, sent.answer.state) == (3, DeliveryState.ACCEPTED)
+        received = [received.sop_instance_uid[5:] for received in archive.received]
+        assert received == ["0", "1", "1", "2"]
 
 
 @pytest.mark.parametrize("option", ["--abort-after", "--abort-during", "--refuse"])

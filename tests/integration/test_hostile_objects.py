@@ -30,7 +30,7 @@ def answer(file: bytes) -> str:
         image_sha256(dataset)
         is_own_map(dataset)
         made = make_attenuation_map(dataset, model(), Request(assume_nac=True), provenance())
-        read_dataset(to_bytes(made.objects["standard"]))
+        read_dataset(to_bytes(made.objects["standard"][0]))
     except InputRejected as error:
         rejection = error
     else:

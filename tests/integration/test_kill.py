@@ -60,7 +60,7 @@ def _dies(site: Site) -> bool:
 def _assert_made_and_delivered_once(site: Site, archive: RecordingScp) -> None:
     dossier = site.dossier()
     assert dossier.result is not None
-    uid = dossier.result.files["standard"].sop_instance_uid
+    uid = dossier.result.files["standard"][0].sop_instance_uid
     sent = [received for received in archive.received if received.sop_instance_uid == uid]
     assert 1 <= len(sent) <= 2  # again where the kill fell between the answer and its record
     assert all(site.map_file().endswith(received.encoded) for received in sent)
@@ -125,7 +125,7 @@ def test_random_kills_lose_nothing_and_deliver_everything_once(make_any_site: Ma
         for dossier in dossiers:
             assert dossier.result is not None
             assert [d.state for d in dossier.deliveries] == [DeliveryState.ACCEPTED]
-            uid = dossier.result.files["standard"].sop_instance_uid
+            uid = dossier.result.files["standard"][0].sop_instance_uid
             sent = {r.encoded for r in archive.received if r.sop_instance_uid == uid}
             assert len(sent) == 1
 

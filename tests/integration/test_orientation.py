@@ -65,7 +65,7 @@ def source(in_plane: str, sign: int, **arguments: object) -> Dataset:
 def written(dataset: Dataset, folder: Path) -> Path:
     made = make_attenuation_map(dataset, model(mark), Request(assume_nac=True), provenance())
     path = folder / "map.dcm"
-    path.write_bytes(to_bytes(made.objects["standard"]))
+    path.write_bytes(to_bytes(made.objects["standard"][0]))
     return path
 
 

@@ -61,7 +61,7 @@ def mapped(source: Path, model: Model, request: Request, folder: Path) -> Pair:
     with source.open("rb") as file:
         made = make_attenuation_map(read_dataset(file), model, request, provenance())
     path = folder / f"map-{source.name}"
-    path.write_bytes(to_bytes(made.objects["standard"]))
+    path.write_bytes(to_bytes(made.objects["standard"][0]))
     return Pair(source, path, made)
 
 

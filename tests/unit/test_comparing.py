@@ -38,7 +38,7 @@ def as_read(dataset):
 def stored(source, lac, used=CARD):
     """The map a network would give that knows the truth."""
     made = make_attenuation_map(source, Model(used, lambda _: lac), REQUEST, provenance())
-    return read_dataset(to_bytes(made.objects["standard"]))
+    return read_dataset(to_bytes(made.objects["standard"][0]))
 
 
 def compared(source, lac, measured, used=CARD):

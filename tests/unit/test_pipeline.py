@@ -84,8 +84,8 @@ def test_a_relaxed_limit_is_a_warning_in_findings_and_object():
     (spacing,) = (finding for finding in answer.findings if finding.check == "spacing")
     assert (spacing.verdict, spacing.relaxed) == (Verdict.WARN, True)
     assert answer.may_be_sent
-    assert "spacing warn" in answer.objects["standard"].ImageComments
-    assert "relaxed by the route" in answer.objects["standard"].ImageComments
+    assert "spacing warn" in answer.objects["standard"][0].ImageComments
+    assert "relaxed by the route" in answer.objects["standard"][0].ImageComments
 
 
 def test_a_map_for_another_radionuclide_holds_for_its_energy_and_says_so():
@@ -97,7 +97,7 @@ def test_a_map_for_another_radionuclide_holds_for_its_energy_and_says_so():
     answer = made(Model(thallium, model().predict), **imaged_with_thallium())
 
     np.testing.assert_allclose(answer.volume.voxels.max(), 0.154 * 0.1908 / 0.1537, rtol=0.01)
-    assert "at 72 keV" in answer.objects["standard"].DerivationDescription
+    assert "at 72 keV" in answer.objects["standard"][0].DerivationDescription
 
 
 def gated(**changes: object) -> Model:
@@ -158,8 +158,8 @@ def test_a_map_that_fails_its_checks_is_kept_for_a_person_and_never_sent():
     answer = made(model(lambda counts: np.full_like(counts, np.nan)))
 
     assert not answer.may_be_sent
-    assert "finite fail" in answer.objects["standard"].ImageComments
-    assert to_bytes(answer.objects["standard"])
+    assert "finite fail" in answer.objects["standard"][0].ImageComments
+    assert to_bytes(answer.objects["standard"][0])
 
 
 def test_a_network_that_breaks_its_promise_is_a_bug():
@@ -173,7 +173,7 @@ def test_every_profile_asked_for_is_written():
 
 
 def test_the_same_source_gives_the_same_bytes():
-    one, other = (to_bytes(made().objects["standard"]) for _ in range(2))
+    one, other = (to_bytes(made().objects["standard"][0]) for _ in range(2))
 
     assert one == other
 
@@ -198,7 +198,7 @@ def test_map_has_the_geometry_of_its_source(orientation, spacing_mm, order, sign
 
     answer = make_attenuation_map(source, model(), SITES_WORD, provenance())
 
-    copied, original = answer.objects["standard"], source
+    copied, original = answer.objects["standard"][0], source
     assert copied.SliceVector == original.SliceVector
     assert copied.PixelSpacing == original.PixelSpacing
     assert copied.SpacingBetweenSlices == original.SpacingBetweenSlices
@@ -239,7 +239,7 @@ def test_projections_are_answered_on_the_grid_of_their_acquisition():
     grid = read_projections(dataset).grid
     np.testing.assert_array_equal(answer.volume.geometry.affine, grid.affine)
     assert answer.volume.voxels.shape == (16, 48, 48)
-    stored = answer.objects["standard"]
+    stored = answer.objects["standard"][0]
     assert (stored.NumberOfFrames, stored.Rows, stored.Columns) == (16, 48, 48)
     assert (
         "projections (nAC: OSEM 2i4s, Butterworth 0.4/cm order 5)" in stored.DerivationDescription
@@ -264,7 +264,7 @@ def test_what_was_assumed_of_projections_is_said():
 
 def test_a_map_of_projections_conforms(tmp_path):
     source, file = torso_tomo(), tmp_path / "map.dcm"
-    file.write_bytes(to_bytes(answered(source).objects["standard"]))
+    file.write_bytes(to_bytes(answered(source).objects["standard"][0]))
     (tmp_path / "source.dcm").write_bytes(to_bytes(source))
 
     assert errors(file) == []
@@ -282,9 +282,9 @@ def test_projections_get_a_report_where_one_is_asked_for(tmp_path):
     silent, told = (answered(source, report=report) for report in (False, True))
 
     assert "report" not in silent.objects
-    report = told.objects["report"]
+    report = told.objects["report"][0]
     assert report.SOPClassUID == SecondaryCaptureImageStorage
-    assert report.SeriesInstanceUID != told.objects["standard"].SeriesInstanceUID
+    assert report.SeriesInstanceUID != told.objects["standard"][0].SeriesInstanceUID
     assert report.SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
     (tmp_path / "report.dcm").write_bytes(to_bytes(report))
     assert errors(tmp_path / "report.dcm") == []

@@ -40,8 +40,8 @@ def write_attenuation_map(
     emission_energy_kev: float,
     *,
     profile: str = "standard",
-) -> Dataset:
-    """Encode a map as an instance of a new series in the study of its source.
+) -> Sequence[Dataset]:
+    """Encode a map as a new series in the study of its source.
 
     A map that failed its checks is encoded too, for a person to see; values no map should have
     are then clipped to what can be stored, not-a-number to 0.
@@ -56,7 +56,7 @@ def write_attenuation_map(
         profile: One of PROFILES.
 
     Returns:
-        A dataset with file meta information; encode it with ``files.to_bytes``.
+        The objects of the series, with file meta information; ``files.to_bytes`` encodes them.
 
     Raises:
         ValueError: A volume that is no map on the grid of the source, or an unknown profile.

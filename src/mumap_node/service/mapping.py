@@ -163,8 +163,8 @@ class Mapper:
 
     def _write(self, source: Path, made: AttenuationMap) -> Iterator[Path]:
         folder = self._output if made.may_be_sent else self._output / HELD
-        for profile, dataset in made.objects.items():
-            path = folder / self._name(source, profile)
+        for name, dataset in self._named(source, made):
+            path = folder / name
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 write_durably(path, to_bytes(dataset))
@@ -173,15 +173,18 @@ class Mapper:
                 raise ConfigurationError("output-not-writable", [problem]) from None
             yield path
 
-    def _name(self, source: Path, profile: str) -> str:
-        """A name told by the source's; the same command gives the same names."""
-        suffix = ".mumap" if profile == "standard" else f".mumap-{profile}"
-        name, number = f"{source.stem}{suffix}.dcm", 1
-        while name in self._names:  # sources of one name in several folders
+    def _named(self, source: Path, made: AttenuationMap) -> Iterator[tuple[str, Dataset]]:
+        """Names told by the source's; the same command gives the same names."""
+        stem, number = source.stem, 1
+        while stem in self._names:  # sources of one name in several folders
             number += 1
-            name = f"{source.stem}-{number}{suffix}.dcm"
-        self._names.add(name)
-        return name
+            stem = f"{source.stem}-{number}"
+        self._names.add(stem)
+        for profile, datasets in made.objects.items():
+            suffix = ".mumap" if profile == "standard" else f".mumap-{profile}"
+            for place, dataset in enumerate(datasets, start=1):
+                part = f"-{place:03}" if len(datasets) > 1 else ""
+                yield f"{stem}{suffix}{part}.dcm", dataset
 
 
 def _calling_ae_title(dataset: Dataset) -> str:

@@ -74,7 +74,7 @@ def mapped(source: bytes) -> Dataset:
     made = make_attenuation_map(
         read_dataset(source), model(), Request(assume_nac=True), provenance()
     )
-    return read_dataset(to_bytes(made.objects["standard"]))
+    return read_dataset(to_bytes(made.objects["standard"][0]))
 
 
 def even(encoded: bytes) -> bytes:

@@ -39,7 +39,7 @@ def mumap_like(source: Dataset) -> Volume:
 def written(profile: str, source: bytes) -> tuple[bytes, Volume]:
     dataset = read_dataset(source)
     mumap = mumap_like(dataset)
-    made = write_attenuation_map(
+    (made,) = write_attenuation_map(
         mumap, dataset, card(), [finding()], provenance(), 140.5, profile=profile
     )
     return to_bytes(made), mumap
@@ -154,7 +154,7 @@ def test_values_no_map_should_have_are_kept_within_what_all_profiles_hold():
     lac[0, 0, :3] = np.nan, -0.1, 9.0
     mumap = mumap.with_voxels(lac)
 
-    made = write_attenuation_map(
+    (made,) = write_attenuation_map(
         mumap, dataset, card(), [finding()], provenance(), 140.5, profile="parametric-map"
     )
 

@@ -79,7 +79,7 @@ def test_map_and_report_of_one_answer_are_different_series_and_a_retry_makes_the
     source = read_dataset(nac_file())
     volume = read_reconstruction(source).volume
     mumap = Volume(np.zeros_like(volume.voxels), volume.geometry, Quantity.LAC_PER_CM)
-    made = write_attenuation_map(mumap, source, card(), [finding()], provenance(), 140.5)
+    (made,) = write_attenuation_map(mumap, source, card(), [finding()], provenance(), 140.5)
     first, again, rerun = result(), result(), result(run=2)
 
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber"):

@@ -276,7 +276,7 @@ def test_refusals_do_not_quote_what_the_header_says():
 def own_map(profile: str = "standard") -> Dataset:
     request = Request(assume_nac=True, profiles=(profile,))
     made = make_attenuation_map(nac(), model(), request, provenance())
-    return read_dataset(to_bytes(made.objects[profile]))
+    return read_dataset(to_bytes(made.objects[profile][0]))
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -53,7 +53,7 @@ def written(
     **changes: Any,
 ) -> bytes:
     dataset = read_dataset(source or nac_file())
-    made = write_attenuation_map(
+    (made,) = write_attenuation_map(
         volume_like(dataset, lac_per_cm),
         dataset,
         card(),
@@ -184,7 +184,7 @@ def test_every_finding_is_in_the_object():
     dataset = nac()
     findings = [finding("finite"), Finding("matrix", Verdict.WARN, "64", "128", relaxed=True)]
 
-    mumap = write_attenuation_map(
+    (mumap,) = write_attenuation_map(
         volume_like(dataset), dataset, card(), findings, provenance(), 140.5
     )
 
@@ -243,7 +243,7 @@ def test_the_same_map_has_the_same_uids_and_any_other_map_others():
 def test_another_model_names_its_map_otherwise():
     dataset = nac()
     mumap = volume_like(dataset)
-    one, other = (
+    (one,), (other,) = (
         write_attenuation_map(mumap, dataset, card(sha256), [], provenance(), 140.5)
         for sha256 in ("0" * 64, "1" * 64)
     )

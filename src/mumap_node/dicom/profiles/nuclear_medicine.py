@@ -1,5 +1,7 @@
 """Maps as NM objects (PS3.3 A.5): one object, and what carries its scale beside the standard."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -16,12 +18,12 @@ from mumap_node.dicom.selection import are_projections
 from mumap_node.imaging.volume import Volume
 
 
-def standard(order: Order) -> Dataset:
+def standard(order: Order) -> Sequence[Dataset]:
     """The unit in a Real World Value Mapping, and nothing private."""
     return _encode(order, "standard", Dataset())
 
 
-def research(order: Order) -> Dataset:
+def research(order: Order) -> Sequence[Dataset]:
     """With Rescale Slope, which NM does not have (a Standard Extended SOP Class).
 
     SimpleITK, Slicer and MIM then read 1/cm, where they would read stored values.
@@ -32,7 +34,7 @@ def research(order: Order) -> Dataset:
     return _encode(order, "research", scale)
 
 
-def siemens(order: Order) -> Dataset:
+def siemens(order: Order) -> Sequence[Dataset]:
     """With the private scale that readers of Siemens's own maps divide by."""
     scale = Dataset()
     block = scale.private_block(private.GROUP, private.CREATOR, create=True)
@@ -40,7 +42,7 @@ def siemens(order: Order) -> Dataset:
     return _encode(order, "siemens", scale)
 
 
-def _encode(order: Order, profile: str, scale: Dataset) -> Dataset:
+def _encode(order: Order, profile: str, scale: Dataset) -> Sequence[Dataset]:
     source, header, card, provenance = order.source, order.header, order.card, order.provenance
     made_at = series.local_time(source, provenance.made_at)
     instance_uid, series_uid = derived_uids(source, card, provenance, profile)
@@ -68,7 +70,7 @@ def _encode(order: Order, profile: str, scale: Dataset) -> Dataset:
     ):
         dataset.update(module)
     dataset.file_meta = file_meta(NuclearMedicineImageStorage, instance_uid, provenance)
-    return dataset
+    return (dataset,)
 
 
 def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:

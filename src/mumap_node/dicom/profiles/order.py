@@ -35,5 +35,5 @@ class Order:
     emission_energy_kev: float
 
 
-Encode = Callable[[Order], Dataset]
-"""A profile: a map to a dataset with file meta information."""
+Encode = Callable[[Order], Sequence[Dataset]]
+"""A profile: a map to the objects of one series, with file meta information."""

@@ -1,5 +1,7 @@
 """Maps as Parametric Map objects (PS3.3 A.75): LACs themselves, every plane at its stated place."""
 
+from collections.abc import Sequence
+
 from pydicom import Dataset
 from pydicom.uid import ParametricMapStorage
 
@@ -12,7 +14,7 @@ from mumap_node.dicom.profiles.order import Order
 PROFILE = "parametric-map"
 
 
-def parametric_map(order: Order) -> Dataset:
+def parametric_map(order: Order) -> Sequence[Dataset]:
     """For archives and viewers; no reconstruction station is known to read it."""
     source, card, provenance = order.source, order.card, order.provenance
     made_at = series.local_time(source, provenance.made_at)
@@ -34,4 +36,4 @@ def parametric_map(order: Order) -> Dataset:
     ):
         dataset.update(module)
     dataset.file_meta = file_meta(ParametricMapStorage, instance_uid, provenance)
-    return dataset
+    return (dataset,)

@@ -1,9 +1,10 @@
-"""Delivery: one map to one destination by C-STORE, one attempt, and what its answer means."""
+"""Delivery: objects to one destination by C-STORE, one attempt, and what its answers mean."""
 
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 from typing import cast
 
 from pydicom import Dataset, dcmread
@@ -41,21 +42,34 @@ class Patience:
     answer_seconds: float = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far an attempt came.
+
+    Attributes:
+        accepted: How many objects were accepted, the first ones.
+        answer: To the first that was not, else to the last.
+    """
+
+    accepted: int
+    answer: Answer
+
+
 _REFUSED = DeliveryState.REFUSED
 _RETRY = DeliveryState.WAITING
 
 
 def send(
-    path: Path,
+    objects: Sequence[bytes],
     destination: Destination,
     calling_ae_title: str,
     *,
     accept_warnings: bool = False,
     patience: Patience | None = None,
-) -> Answer:
-    """Send a stored map, once.
+) -> Sent:
+    """Send stored objects over one association, in order, up to the first that is not accepted.
 
-    The file's own transfer syntax is preferred, and the uncompressed ones offered beside it.
+    A file's own transfer syntax is preferred, and the uncompressed ones offered beside it.
     Every sending of a file in the same transfer syntax has the same bytes.
 
     pynetdicom's SCU can lose a response to its own reactor thread and then waits until its
@@ -63,26 +77,25 @@ def send(
     on a fresh association before it counts as a failure.
 
     Args:
-        path: The stored file.
+        objects: Whole files, at least one.
         destination: Where it goes.
         calling_ae_title: Who we say we are.
         accept_warnings: Whether 0xB000, 0xB006 and 0xB007 count as accepted.
         patience: How long to wait for the peer.
     """
-    dataset = dcmread(path)
-    patience = patience or Patience()
-    allowance = path.stat().st_size / SLOWEST_BYTES_PER_SECOND
-    call = _Call(destination, calling_ae_title, patience, allowance)
-    answer = call.store(dataset)
+    datasets = [dcmread(BytesIO(encoded)) for encoded in objects]
+    allowance = max(map(len, objects)) / SLOWEST_BYTES_PER_SECOND
+    call = _Call(destination, calling_ae_title, patience or Patience(), allowance)
+    accepted, answer = call.store(datasets, accept_warnings=accept_warnings)
     if answer is None:
-        answer = call.store(dataset)
-    if answer is None:
-        return Answer(
-            _RETRY,
-            reason="peer-silent",
-            sentence=f"expected a C-STORE response from {destination.name!r}, found none, twice",
-        )
-    return answer if answer.status is None else judge(answer, accept_warnings=accept_warnings)
+        more, answer = call.store(datasets[accepted:], accept_warnings=accept_warnings)
+        accepted += more
+    silent = Answer(
+        _RETRY,
+        reason="peer-silent",
+        sentence=f"expected a C-STORE response from {destination.name!r}, found none, twice",
+    )
+    return Sent(accepted, answer or silent)
 
 
 def echo(
@@ -113,29 +126,45 @@ class _Call:
         self._rejection: A_ASSOCIATE_RJ | None = None
         self._started = 0.0
 
-    def store(self, dataset: Dataset) -> Answer | None:
-        """C-STORE on a fresh association; None where nothing was answered in time."""
-        sop_class = UID(dataset.SOPClassUID)
-        own = UID(dataset.file_meta.TransferSyntaxUID)
-        offered = dict.fromkeys((own, ExplicitVRLittleEndian, ImplicitVRLittleEndian))
-        association = self._associate(sop_class, list(offered))
+    def store(
+        self, datasets: Sequence[Dataset], *, accept_warnings: bool
+    ) -> tuple[int, Answer | None]:
+        """C-STORE on a fresh association, up to the first that is not accepted.
+
+        Returns:
+            How many were accepted, and the last answer; None where none came in time.
+        """
+        association = self._associate(_offered(datasets))
         if isinstance(association, Answer):
-            return association
+            return 0, association
+        answer: Answer | None = None
+        try:
+            for accepted, dataset in enumerate(datasets):
+                answer = self._store(association, dataset)
+                answer = answer and judge(answer, accept_warnings=accept_warnings)
+                if answer is None or answer.state is not DeliveryState.ACCEPTED:
+                    return accepted, answer
+        finally:
+            association.release()
+        return len(datasets), answer
+
+    def _store(self, association: Association, dataset: Dataset) -> Answer | None:
+        used = _used(association, dataset)
+        if not used:
+            return self._nothing_taken()
         started = time.monotonic()
         try:
             status = association.send_c_store(dataset)
         except RuntimeError:  # the association ended between its opening and the request
             return self._aborted()
-        finally:
-            association.release()
         if "Status" in status:
-            return Answer(_RETRY, status=status.Status, transfer_syntax_uid=_used(association, own))
+            return Answer(_RETRY, status=status.Status, transfer_syntax_uid=used)
         waited = time.monotonic() - started
         return None if waited >= cast(float, self._ae.dimse_timeout) else self._aborted()
 
     def echo(self) -> Answer:
         """C-ECHO on a fresh association."""
-        association = self._associate(UID(Verification), [ImplicitVRLittleEndian])
+        association = self._associate([(UID(Verification), ImplicitVRLittleEndian)])
         if isinstance(association, Answer):
             return association
         try:
@@ -148,12 +177,12 @@ class _Call:
             return self._silent("a C-ECHO response")
         return judge(Answer(_RETRY, status=status.Status), accept_warnings=False)
 
-    def _associate(self, abstract_syntax: UID, syntaxes: list[UID]) -> Association | Answer:
+    def _associate(self, offered: Sequence[tuple[UID, UID]]) -> Association | Answer:
         self._opened = self._accepted = False
         self._rejection = None
         self._started = time.monotonic()
         # One context per transfer syntax: of a context with several, the peer would choose.
-        contexts = [build_context(abstract_syntax, syntax) for syntax in syntaxes]
+        contexts = [build_context(sop_class, syntax) for sop_class, syntax in offered]
         try:
             association = self._ae.associate(
                 self._destination.host,
@@ -197,16 +226,20 @@ class _Call:
                 return Answer(_REFUSED, reason="association-rejected", sentence=sentence)
             return Answer(_RETRY, reason="association-rejected-for-now", sentence=sentence)
         if self._accepted:
-            return Answer(
-                _REFUSED,
-                reason="no-accepted-context",
-                sentence=f"expected {name!r} to take the object, found none of its encodings taken",
-            )
+            return self._nothing_taken()
         if not self._opened:
             return self._unreachable()
         waited = time.monotonic() - self._started
         in_time = waited < self._patience.negotiate_seconds
         return self._aborted() if in_time else self._silent("an association")
+
+    def _nothing_taken(self) -> Answer:
+        return Answer(
+            _REFUSED,
+            reason="no-accepted-context",
+            sentence=f"expected {self._destination.name!r} to take the object, "
+            "found none of its encodings taken",
+        )
 
     def _unreachable(self) -> Answer:
         return Answer(
@@ -230,7 +263,26 @@ class _Call:
         )
 
 
-def _used(association: Association, own: UID) -> str:
-    """The transfer syntax pynetdicom sent in: the file's own where it was accepted."""
-    accepted = [context.transfer_syntax[0] for context in association.accepted_contexts]
-    return str(own if own in accepted else accepted[0])
+def _offered(datasets: Sequence[Dataset]) -> list[tuple[UID, UID]]:
+    """SOP classes and transfer syntaxes, each pair once."""
+    pairs = {
+        (dataset.SOPClassUID, syntax): None
+        for dataset in datasets
+        for syntax in (
+            dataset.file_meta.TransferSyntaxUID,
+            ExplicitVRLittleEndian,
+            ImplicitVRLittleEndian,
+        )
+    }
+    return list(pairs)
+
+
+def _used(association: Association, dataset: Dataset) -> str:
+    """The transfer syntax pynetdicom sends in: the file's own where it was accepted."""
+    own = dataset.file_meta.TransferSyntaxUID
+    accepted = [
+        context.transfer_syntax[0]
+        for context in association.accepted_contexts
+        if context.abstract_syntax == dataset.SOPClassUID
+    ]
+    return str(own if own in accepted else (*accepted, "")[0])

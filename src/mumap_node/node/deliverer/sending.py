@@ -1,28 +1,27 @@
 """Sending: what one attempt at one delivery does: the map, and after it the report, if any."""
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
 from mumap_node.dicom.marks import REPORT
 from mumap_node.node.deliverer.scu import Patience, send
 from mumap_node.node.engine.attempts import Attempt
-from mumap_node.node.engine.retries import wait_before_attempt
+from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_stopped
 from mumap_node.node.jobs.dossier import (
     Dossier,
     next_delivery_attempt,
     read_delivery,
     read_dossier,
+    read_map,
 )
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
-from mumap_node.node.spool.records import DeliveryState, MapFile
+from mumap_node.node.spool.records import DeliveryState
 
 log = structlog.get_logger()
 
@@ -68,16 +67,16 @@ class Sending:
         try:
             return self._attempt(attempt)
         except OSError as error:
-            wait = wait_before_attempt(attempt.number + 1, attempt.series)
+            following = another(attempt)
             log.error(
                 "delivery.postponed",
                 job_id=attempt.job_id,
                 destination=attempt.destination,
                 reason="spool-failed",
+                wait_seconds=following.wait_seconds,
                 exc_info=error,
             )
-            number = attempt.number + 1
-            return [replace(attempt, number=number, wait_seconds=wait.total_seconds())]
+            return [following]
 
     def stopped(self, attempt: Attempt, reason: str, sentence: str) -> None:
         """Keep that an attempt ended by a bug or by repeated crashes."""
@@ -107,47 +106,28 @@ class Sending:
                 reason="destination-unknown",
                 sentence=f"expected destination {name!r} in the settings, found none",
             )
-        paths = [self._stored(dossier, file) for file in _files(dossier, name)]
-        if not paths or None in paths:
+        files = dossier.result.files if dossier.result else {}
+        mumap, report = files.get(dossier.job.profiles[name], ()), files.get(REPORT, ())
+        stored = [read_map(self._spool, dossier.job.job_id, file) for file in (*mumap, *report)]
+        objects = [encoded for encoded in stored if encoded is not None]
+        if not mumap or len(objects) < len(stored):
             return Answer(
                 DeliveryState.REFUSED,
                 reason="map-damaged",
                 sentence="expected map and report as they were made, found one changed or gone",
             )
-        mumap, *reports = filter(None, paths)
-        answer = self._store(mumap, destination)
-        for report in reports:
-            if answer.state is DeliveryState.ACCEPTED:
-                answer = _of_report(self._store(report, destination))
-        return answer
-
-    def _store(self, path: Path, destination: Destination) -> Answer:
-        return send(
-            path,
+        sent = send(
+            objects,
             destination,
             self._options.ae_title,
             accept_warnings=self._options.accept_warnings,
             patience=self._options.patience,
         )
-
-    def _stored(self, dossier: Dossier, file: MapFile) -> Path | None:
-        """A stored object; None where it is not what was made."""
-        path = self._spool.job_folder(dossier.job.job_id) / file.name
-        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
-            return None
-        return path
-
-
-def _files(dossier: Dossier, name: str) -> Sequence[MapFile]:
-    """What goes to a destination: its encoding of the map, then the report, if there is one."""
-    if dossier.result is None:
-        return []
-    files = dossier.result.files
-    return [files[dossier.job.profiles[name]], *(files[key] for key in files if key == REPORT)]
+        return sent.answer if sent.accepted < len(mumap) else _of_report(sent.answer)
 
 
 def _of_report(answer: Answer) -> Answer:
-    """What became of a report, after its map was accepted."""
+    """What became of a delivery whose map was accepted."""
     if answer.state is DeliveryState.ACCEPTED:
         return answer
     is_refused = answer.state is DeliveryState.REFUSED

@@ -1,7 +1,10 @@
 """Retries: when something that failed for the moment is tried again, and when no more."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+from mumap_node.node.engine.attempts import Attempt
 
 FIRST_WAIT = timedelta(seconds=30)
 """Before the second attempt."""
@@ -31,6 +34,13 @@ def wait_before_attempt(number: int, key: str) -> timedelta:
     wait = min(FIRST_WAIT * (1 << min(number - 2, 30)), LONGEST_WAIT)
     digest = hashlib.sha256(f"{key}/{number}".encode()).digest()
     return wait * (1 - JITTER * int.from_bytes(digest[:4]) / 2**32)
+
+
+def another(attempt: Attempt) -> Attempt:
+    """The attempt after one that failed for the moment."""
+    number = attempt.number + 1
+    wait = wait_before_attempt(number, attempt.series)
+    return replace(attempt, number=number, wait_seconds=wait.total_seconds())
 
 
 def is_over(first_attempt_at: datetime, now: datetime, wait: timedelta) -> bool:

@@ -1,6 +1,7 @@
 """The dossier of a job: everything the spool holds about it, and what is to be tried next."""
 
 import contextlib
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from mumap_node.node.spool.records import (
     Delivery,
     DeliveryState,
     Job,
+    MapFile,
     OperatorWord,
     Outcome,
     Result,
@@ -121,6 +123,13 @@ def read_agreement(spool: Spool, job_id: str) -> Agreement | None:
     with contextlib.suppress(RecordDamagedError):
         return read_record(Agreement, spool.agreement_file(job_id))
     return None
+
+
+def read_map(spool: Spool, job_id: str, file: MapFile) -> bytes | None:
+    """A stored object of a map; None where it is gone, or not what was made."""
+    path = spool.job_folder(job_id) / file.name
+    encoded = path.read_bytes() if path.exists() else b""
+    return encoded if hashlib.sha256(encoded).hexdigest() == file.sha256 else None
 
 
 def archived_attempts(spool: Spool, job_id: str) -> list[int]:

@@ -7,6 +7,9 @@ They are JSON for people too, and the truth the engine is derived from.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from mumap_node.imaging.findings import Finding, Relaxable
 
@@ -113,7 +116,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MapFile:
-    """One stored encoding of a map.
+    """One stored object of an encoding of a map.
 
     Attributes:
         name: File name within the job's folder.
@@ -124,6 +127,15 @@ class MapFile:
     name: str
     sha256: str
     sop_instance_uid: str
+
+
+def _as_several(stored: Any) -> Any:
+    """Records of older versions hold one object of each encoding."""
+    return [stored] if isinstance(stored, dict) else stored
+
+
+MapFiles = Annotated[tuple[MapFile, ...], BeforeValidator(_as_several)]
+"""The objects of one encoding, in the order they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +160,7 @@ class Result:
     reason: str
     sentence: str
     findings: tuple[Finding, ...]
-    files: dict[str, MapFile]
+    files: dict[str, MapFiles]
     runtime: str
     software_version: str
     seconds: dict[str, float]

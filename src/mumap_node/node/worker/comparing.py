@@ -3,7 +3,6 @@
 Changes nothing about the job: it is answered, and its map may be delivered already.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -23,9 +22,9 @@ from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.comparison import Comparison
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.engine.attempts import Attempt
-from mumap_node.node.engine.retries import wait_before_attempt
+from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.agreement_record import read_record_of
-from mumap_node.node.jobs.dossier import Dossier, read_agreement, read_dossier
+from mumap_node.node.jobs.dossier import Dossier, read_agreement, read_dossier, read_map
 from mumap_node.node.spool.files import Spool, locked, write_record
 from mumap_node.node.spool.measured import Measured, read_measured
 from mumap_node.node.spool.records import Agreement, Job
@@ -90,16 +89,15 @@ class Comparing:
         try:
             self._attempt(attempt)
         except OSError as error:
-            number = attempt.number + 1
-            wait = wait_before_attempt(number, attempt.series).total_seconds()
+            following = another(attempt)
             log.error(
                 "agreement.postponed",
                 job_id=attempt.job_id,
                 reason="spool-failed",
-                wait_seconds=wait,
+                wait_seconds=following.wait_seconds,
                 exc_info=error,
             )
-            return [replace(attempt, number=number, wait_seconds=wait)]
+            return [following]
         return []
 
     def stopped(self, attempt: Attempt, reason: str, sentence: str) -> None:
@@ -147,10 +145,9 @@ class Comparing:
         return _with_figures(nothing, chosen.kind, found)
 
     def _map(self, dossier: Dossier) -> Dataset:
-        file = dossier.result.files.get(STANDARD) if dossier.result else None
-        path = self._spool.job_folder(dossier.job.job_id) / (file.name if file else "")
-        encoded = path.read_bytes() if file and path.exists() else b""
-        if file is None or hashlib.sha256(encoded).hexdigest() != file.sha256:
+        files = dossier.result.files.get(STANDARD) if dossier.result else None
+        encoded = read_map(self._spool, dossier.job.job_id, files[0]) if files else None
+        if encoded is None:
             raise InputRejected(
                 "map-damaged", "expected the map as it was made, found it changed or gone"
             )

@@ -16,7 +16,7 @@ from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.engine.attempts import Attempt
-from mumap_node.node.engine.retries import wait_before_attempt
+from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.deliveries import log_if_finished
 from mumap_node.node.jobs.dossier import next_delivery_attempt, read_dossier
 from mumap_node.node.model import LoadedModel
@@ -91,16 +91,15 @@ class Making:
         try:
             return self._attempt(attempt)
         except OSError as error:
-            number = attempt.number + 1
-            wait = wait_before_attempt(number, attempt.series).total_seconds()
+            following = another(attempt)
             log.error(
                 "job.postponed",
                 job_id=attempt.job_id,
                 reason="spool-failed",
-                wait_seconds=wait,
+                wait_seconds=following.wait_seconds,
                 exc_info=error,
             )
-            return [replace(attempt, number=number, wait_seconds=wait)]
+            return [following]
 
     def stopped(self, attempt: Attempt, reason: str, sentence: str) -> None:
         """Keep that an attempt ended by a bug or by repeated crashes."""
@@ -164,19 +163,23 @@ class Making:
             settings=settings_text(request_of(job)),
         )
 
-    def _store(self, job_id: str, made: AttenuationMap) -> dict[str, MapFile]:
-        """Store every encoding under a name of its content: nobody ever overwrites another's."""
+    def _store(self, job_id: str, made: AttenuationMap) -> dict[str, tuple[MapFile, ...]]:
+        """Store every object under a name of its content: nobody ever overwrites another's."""
         folder = self._spool.job_folder(job_id)
         place = "" if made.may_be_sent else f"{HELD}/"
         make_folder(folder / place)
-        files = {}
-        for profile, dataset in made.objects.items():
+
+        def keep(profile: str, dataset: Dataset) -> MapFile:
             encoded = to_bytes(dataset)
             sha256 = hashlib.sha256(encoded).hexdigest()
             name = f"{place}map-{profile}-{sha256[:12]}.dcm"
             write_durably(folder / name, encoded)
-            files[profile] = MapFile(name, sha256, str(dataset.SOPInstanceUID))
-        return files
+            return MapFile(name, sha256, str(dataset.SOPInstanceUID))
+
+        return {
+            profile: tuple(keep(profile, dataset) for dataset in datasets)
+            for profile, datasets in made.objects.items()
+        }
 
     def _keep(self, job_id: str, result: Result) -> None:
         """Keep a result unless there is one, or nobody wants it any more."""

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from mumap_node.node.spool.files import (
     write_durably,
     write_record,
 )
-from mumap_node.node.spool.records import Delivery, DeliveryState, OperatorWord, Verb
+from mumap_node.node.spool.records import Delivery, DeliveryState, OperatorWord, Result, Verb
+from records import result
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -121,6 +123,17 @@ def test_a_record_is_read_as_it_was_written(spool: Spool) -> None:
     assert read_record(Delivery, path) is None
     write_record(path, delivery)
     assert read_record(Delivery, path) == delivery
+
+
+def test_a_result_of_an_older_version_had_one_object_of_each_encoding(spool: Spool) -> None:
+    made = result()
+    write_record(spool.result_file("job"), made)
+    path = spool.result_file("job")
+    fields = json.loads(path.read_bytes())
+    (fields["files"]["standard"],) = fields["files"]["standard"]
+    path.write_text(json.dumps(fields))
+
+    assert read_record(Result, path) == made
 
 
 def test_a_broken_record_is_said_to_be_one(spool: Spool) -> None:

@@ -162,7 +162,7 @@ def test_another_place_is_another_image(house: House) -> None:
 def test_our_own_maps_coming_back_are_left_alone(house: House) -> None:
     source = read_dataset(nac_file())
     made = make_attenuation_map(source, model(), Request(assume_nac=True), provenance())
-    assert house.take(to_bytes(made.objects["standard"])) == [None]
+    assert house.take(to_bytes(made.objects["standard"][0])) == [None]
     assert (house.decision.admission, house.decision.reason) == (Admission.IGNORED, "own-map")
 
 
@@ -239,7 +239,7 @@ def test_our_own_maps_are_never_compared_with(tmp_path: Path) -> None:
     house = House(tmp_path, [COMPARE_ALL])
     source = read_dataset(nac_file())
     made = make_attenuation_map(source, model(), Request(assume_nac=True), provenance())
-    house.take(to_bytes(made.objects["standard"]))
+    house.take(to_bytes(made.objects["standard"][0]))
     assert house.decision.reason == "own-map"
 
 

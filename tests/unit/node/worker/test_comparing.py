@@ -70,7 +70,7 @@ class House:
     def map(self) -> Dataset:
         """As it is stored."""
         assert self.dossier.result is not None
-        name = self.dossier.result.files["standard"].name
+        name = self.dossier.result.files["standard"][0].name
         return read_dataset((self.spool.job_folder(self.job_id) / name).read_bytes())
 
     def compare(self, number: int = 1, measured: str = "") -> list[Attempt]:
@@ -236,7 +236,7 @@ def test_a_comparison_outlives_the_images_it_was_made_of(house: House) -> None:
 def test_a_map_that_is_not_what_was_made_is_not_compared(house: House) -> None:
     house.take(mumap())
     assert house.dossier.result is not None
-    name = house.dossier.result.files["standard"].name
+    name = house.dossier.result.files["standard"][0].name
     (house.spool.job_folder(house.job_id) / name).write_bytes(b"something else")
     house.compare()
     assert house.agreement.reason == "map-damaged"

@@ -86,7 +86,7 @@ def test_a_map_is_stored_as_its_result_says(house: House) -> None:
     assert (result.outcome, result.reason, result.runtime) == (Outcome.MADE, "", "numpy 2")
     assert result.seconds.keys() == {"read", "line", "infer", "store"}
     (path,) = house.maps
-    file = result.files["standard"]
+    file = result.files["standard"][0]
     assert path.name == file.name
     assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
     assert dcmread(path).SOPInstanceUID == file.sop_instance_uid
@@ -104,7 +104,7 @@ def test_another_try_after_a_crash_never_overwrites_a_map(house: House) -> None:
     house.make()
     house.spool.result_file(house.job_id).unlink()
     house.make()
-    assert (house.spool.job_folder(house.job_id) / house.result.files["standard"].name).exists()
+    assert (house.spool.job_folder(house.job_id) / house.result.files["standard"][0].name).exists()
     uids = {dcmread(path).SOPInstanceUID for path in house.maps}
     assert len(uids) == 1
 
@@ -192,7 +192,7 @@ def test_two_workers_that_both_believe_it_theirs_leave_one_result(house: House) 
     house.predict = overtaken
     assert len(house.make(number=1)) == 2
     assert house.result.attempt == 2
-    assert (house.spool.job_folder(house.job_id) / house.result.files["standard"].name).exists()
+    assert (house.spool.job_folder(house.job_id) / house.result.files["standard"][0].name).exists()
 
 
 def _cancel(house: House) -> None:
