@@ -31,6 +31,7 @@ from mumap_node.dicom.elements import text
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.identity import is_valid_uid
 from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.writing import PROFILES
 from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.model_card import ModelCard, parse_model_card
 from mumap_node.imaging.volume import Voxels
@@ -43,6 +44,9 @@ STUDY_UID = "2.25.100"
 SERIES_UID = "2.25.101"
 INSTANCE_UID = "2.25.102"
 FRAME_OF_REFERENCE_UID = "2.25.103"
+
+EVERY_PROFILE = (*PROFILES, "pseudo-ct symbia-130kvp")
+"""Each kind of profile once."""
 
 TRANSAXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """Rows towards the patient's left, columns towards the back."""

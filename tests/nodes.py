@@ -100,6 +100,7 @@ class Orders:
         deliver: Whether maps are sent; else the route is in shadow mode.
         compare: What a comparison does: "compare", or "crash" its process.
         head_start_seconds: For maps, before the first comparison.
+        profile: How maps are encoded.
     """
 
     role: str
@@ -113,6 +114,7 @@ class Orders:
     deliver: bool = True
     compare: str = "compare"
     head_start_seconds: float = 0.0
+    profile: str = "standard"
 
     @property
     def engine(self) -> EngineOptions:
@@ -320,32 +322,32 @@ def _worker_options(orders: Orders) -> WorkerOptions:
 
 def _rules(orders: Orders) -> Rules:
     """With a card that ends the process of whoever compares, where the orders say so."""
-    usual = rules(orders.destinations, deliver=orders.deliver)
+    usual = rules(orders.destinations, orders.profile, deliver=orders.deliver)
     if orders.compare == "crash":
         # A comparison asks for the model of its job, admission for the default one.
         return replace(usual, load_card=lambda name: _crash_with_card() if name else card())
     return usual
 
 
-def rules(destinations: Mapping[str, int], **route: Any) -> Rules:
+def rules(destinations: Mapping[str, int], profile: str = "standard", **route: Any) -> Rules:
     """Routes that keep measured maps, and one that answers all else unless ``route`` changes it."""
     names = tuple(destinations)
     answering = replace(Route("all", assume_nac=True, destinations=names), **route)
     return Rules(
         routes=[*COMPARING, answering],
         peers=[],
-        destinations=_destinations(destinations),
+        destinations=_destinations(destinations, profile),
         load_card=lambda _name: card(),
     )
 
 
 def _sending(orders: Orders) -> SendingOptions:
-    destinations = _destinations(orders.destinations)
+    destinations = _destinations(orders.destinations, orders.profile)
     return SendingOptions("MUMAP", destinations, patience=orders.patience)
 
 
-def _destinations(ports: Mapping[str, int]) -> dict[str, Destination]:
-    return {name: Destination(name, "ARCHIVE", HOST, port) for name, port in ports.items()}
+def _destinations(ports: Mapping[str, int], profile: str) -> dict[str, Destination]:
+    return {name: Destination(name, "ARCHIVE", HOST, port, profile) for name, port in ports.items()}
 
 
 def _opener(orders: Orders) -> Callable[[str], LoadedModel]:

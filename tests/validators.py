@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-IODS = {"NMImage", "SCImage", "ParametricMap"}
+IODS = {"CTImage", "NMImage", "ParametricMap", "SCImage"}
 """Names of the IODs we write, as dciodvfy says which one it found."""
 
 

@@ -337,6 +337,15 @@ class TestMap:
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["held"]
         assert (tmp_path / "out" / "held" / "point.mumap.dcm").exists()
 
+    def test_a_map_as_ct_images_is_a_file_for_each_slice(self, tmp_path, source):
+        profile = ("--profile", "pseudo-ct symbia-130kvp")
+        answer = run("map", source, "-o", tmp_path / "out", *ASSUMING, *profile)
+        assert answer.returncode == 0, answer.stderr
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        frames = dcmread(source).NumberOfFrames
+        stem = f"{source.stem}.mumap-pseudo-ct-symbia-130kvp"
+        assert names == [f"{stem}-{number:03}.dcm" for number in range(1, frames + 1)]
+
     def test_the_first_matching_route_decides(self, tmp_path, source):
         file = write_settings(tmp_path, 104)
         answer = run("map", source, "-o", tmp_path / "out", "-c", file, "--json")
@@ -366,6 +375,7 @@ class TestMap:
         [
             (("--model", "nonsense"), "model-missing: "),
             (("--profile", "standart"), "unknown-profile: "),
+            (("--profile", "pseudo-ct"), "unknown-profile: "),
             (("--relax", "units"), ""),
         ],
     )

@@ -1,8 +1,10 @@
 """Deliveries of a running node: destinations that are down, hang, refuse and come back."""
 
 import threading
+from itertools import chain, repeat
 
 import pytest
+from pydicom.uid import CTImageStorage
 
 from builders import nac_file
 from mumap_node.node.deliverer.scu import Patience
@@ -56,6 +58,23 @@ def test_a_refusal_is_for_a_person_and_keeps_no_other_destination_waiting(
         wait_until(lambda: _delivery(site, "pacs").state is DeliveryState.ACCEPTED)
         assert len(strict.received) == 1
         assert site.jobs.discard(view.id, "strict").state is JobState.DONE
+
+
+def test_a_map_of_many_objects_is_one_delivery_and_arrives_whole(make_site: MakeSite) -> None:
+    statuses = chain([0x0000, 0xA700], repeat(0x0000))
+    with RecordingScp(
+        sop_classes=(CTImageStorage,), answer=lambda _received: next(statuses)
+    ) as archive:
+        site = make_site(pacs=archive.port)
+        site.receive(nac_file())
+        site.start("both", profile="pseudo-ct symbia-130kvp")
+        wait_until(lambda: _delivery(site, "pacs").reason == "peer-out-of-resources")
+        site.jobs.retry(site.view().id)
+        site.wait_for("done")
+    tried, whole = archive.received[:2], [each.dataset() for each in archive.received[2:]]
+    assert [each.InstanceNumber for each in whole] == list(range(1, 17))
+    assert len({each.SeriesInstanceUID for each in whole}) == 1
+    assert [each.encoded for each in tried] == [each.encoded for each in archive.received[2:4]]
 
 
 def test_a_person_may_retry_after_a_refusal(make_site: MakeSite) -> None:

@@ -90,15 +90,15 @@ def map_files(
 
 
 def _settings(config: Path | None, profile: str) -> "Settings":
-    from mumap_node.dicom.writing import PROFILES
+    from mumap_node.dicom.writing import PROFILES, encoding
     from mumap_node.settings.loading import load_settings, settings_without_file
     from mumap_node.settings.suggestions import did_you_mean
 
-    if profile and profile not in PROFILES:
-        known = ", ".join(PROFILES)
-        hint = did_you_mean(profile, PROFILES)
-        problem = f"expected an output profile ({known}), found {profile!r}{hint}"
-        raise ConfigurationError("unknown-profile", [problem])
+    try:
+        encoding(profile or "standard")
+    except ValueError as error:
+        problem = f"{error}{did_you_mean(profile, PROFILES)}"
+        raise ConfigurationError("unknown-profile", [problem]) from None
     return load_settings(config) if config else settings_without_file()
 
 

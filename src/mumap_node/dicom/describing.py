@@ -16,6 +16,7 @@ from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 
 MAP = "SYNTHETIC MU-MAP"
+PSEUDO_CT = "SYNTHETIC - NOT A CT -"
 REPORT = "SYNTHETIC REPORT"
 """What our objects are called; the name of their source follows."""
 

@@ -79,6 +79,18 @@ def read_entry(dataset: Dataset) -> Entry | None:
     return next(iter(_entries(dataset)), None)
 
 
+def patient_position(dataset: Dataset) -> str:
+    """Patient Position (C.7.3.1.1.2), by itself or by the codes; empty where half is unknown."""
+    entry, side = read_entry(dataset), next(iter(_sides(dataset)), None)
+    words = [
+        word
+        for known, found in ((ENTRY_OF_POSITION, entry), (SIDE_OF_POSITION, side))
+        for word, meaning in known.items()
+        if meaning is found
+    ]
+    return "".join(words) if len(words) == 2 else ""
+
+
 def require_agreement(dataset: Dataset) -> None:
     """Refuse a header whose orientation codes contradict its Patient Position.
 
@@ -87,9 +99,7 @@ def require_agreement(dataset: Dataset) -> None:
     Raises:
         InputRejected: ``contradictory-orientation``.
     """
-    _, side = position_of(dataset)
-    stated_sides = {side, *map(SIDE_OF_CODE.get, _modifier_codes(dataset))} - {None}
-    for statements in (_entries(dataset), stated_sides):
+    for statements in (_entries(dataset), _sides(dataset)):
         if len(statements) > 1:
             raise InputRejected(
                 "contradictory-orientation",
@@ -102,6 +112,12 @@ def _entries(dataset: Dataset) -> set[Entry]:
     entry, _ = position_of(dataset)
     stated = (entry, *map(ENTRY_OF_CODE.get, _gantry_codes(dataset)))
     return {entry for entry in stated if entry is not None}
+
+
+def _sides(dataset: Dataset) -> set[Side]:
+    _, side = position_of(dataset)
+    stated = (side, *map(SIDE_OF_CODE.get, _modifier_codes(dataset)))
+    return {side for side in stated if side is not None}
 
 
 def _gantry_codes(dataset: Dataset) -> Iterator[str]:

@@ -9,6 +9,8 @@ from mumap_node.dicom.pixels import read_pixel_format
 from mumap_node.dicom.profiles.nuclear_medicine import research, siemens, standard
 from mumap_node.dicom.profiles.order import Encode, Order
 from mumap_node.dicom.profiles.parametric_map import parametric_map
+from mumap_node.dicom.profiles.pseudo_ct import NAME as PSEUDO_CT
+from mumap_node.dicom.profiles.pseudo_ct import pseudo_ct
 from mumap_node.dicom.projections.header import as_reconstruction
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
@@ -17,7 +19,7 @@ from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Quantity, Volume
 
-__all__ = ["PROFILES", "Provenance", "write_attenuation_map"]
+__all__ = ["PROFILES", "Provenance", "encoding", "in_file_name", "write_attenuation_map"]
 
 PROFILES: Mapping[str, Encode] = MappingProxyType(
     {
@@ -28,6 +30,25 @@ PROFILES: Mapping[str, Encode] = MappingProxyType(
     }
 )
 """Output profiles by name: how the map is encoded for one kind of receiving station."""
+
+
+def encoding(profile: str) -> Encode:
+    """How a profile encodes maps: one of PROFILES, or `pseudo-ct` with its table.
+
+    Raises:
+        ValueError: There is no such profile; the message says what was expected and found.
+    """
+    if profile.partition(" ")[0] == PSEUDO_CT:
+        return pseudo_ct(profile)
+    if profile not in PROFILES:
+        known = ", ".join((*PROFILES, PSEUDO_CT))
+        raise ValueError(f'expected an output profile ({known}), found "{profile}"')
+    return PROFILES[profile]
+
+
+def in_file_name(profile: str) -> str:
+    """A profile as part of a file's name."""
+    return profile.replace(" ", "-").replace("/", "-")
 
 
 @quiet()
@@ -53,7 +74,7 @@ def write_attenuation_map(
         findings: Every check, written into the object.
         provenance: Who made it, when and with what.
         emission_energy_kev: Photon energy the LACs hold for.
-        profile: One of PROFILES.
+        profile: One that ``encoding`` knows.
 
     Returns:
         The objects of the series, with file meta information; ``files.to_bytes`` encodes them.
@@ -61,8 +82,7 @@ def write_attenuation_map(
     Raises:
         ValueError: A volume that is no map on the grid of the source, or an unknown profile.
     """
-    if profile not in PROFILES:
-        raise ValueError(f"expected a profile of {', '.join(PROFILES)}, found {profile}")
+    encode = encoding(profile)
     if mumap.quantity is not Quantity.LAC_PER_CM:
         raise ValueError(f"expected LAC in 1/cm, found {mumap.quantity}")
     header = as_reconstruction(source, mumap.geometry) if are_projections(source) else source
@@ -70,4 +90,4 @@ def write_attenuation_map(
     if mumap.voxels.shape != (layout.frames, layout.rows, layout.columns):
         raise ValueError(f"expected the grid of the source, found {mumap.voxels.shape}")
     order = Order(mumap, source, header, card, findings, provenance, emission_energy_kev)
-    return PROFILES[profile](order)
+    return encode(order)

@@ -97,6 +97,10 @@ def _anchors(energy_kev: float) -> tuple[float, ...]:
     return (0.0, *tissues, bone + 100 * (bone - muscle))
 
 
+HU_TABLE_KEV = 140.5
+"""Photon energy the tables of CT numbers hold for."""
+
+
 @dataclass(frozen=True, slots=True)
 class HuTable:
     """LACs of CT numbers at 140.5 keV, narrow beam: two lines that meet at water, 0 HU.
@@ -124,6 +128,18 @@ HU_TABLES: Mapping[str, HuTable] = MappingProxyType(
     }
 )
 """By scanner and tube voltage. Sources: ct_table.csv of PyTomography, ct_slopes.json of STIR."""
+
+
+def hu_from_lac(lac_per_cm: Voxels, table: HuTable) -> Voxels:
+    """CT numbers a table gives these LACs for, in 1/cm at 140.5 keV; any shape.
+
+    The inverse of ``lac_from_hu`` wherever that is not 0: air becomes the least CT number whose
+    LAC is 0, such as -940, not -1000.
+    """
+    above_water = lac_per_cm - np.float32(table.water_per_cm)
+    slope = np.where(above_water < 0, table.below_per_hu, table.above_per_hu).astype(np.float32)
+    hu: Voxels = above_water / slope
+    return hu
 
 
 def lac_from_hu(hu: Voxels, table: HuTable) -> Voxels:

@@ -14,6 +14,7 @@ from mumap_node.dicom.elements import text
 from mumap_node.dicom.files import to_bytes
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.selection import is_own_map
+from mumap_node.dicom.writing import in_file_name
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict
 from mumap_node.node.model import DEFAULT_MODEL, LoadedModel
@@ -181,7 +182,7 @@ class Mapper:
             stem = f"{source.stem}-{number}"
         self._names.add(stem)
         for profile, datasets in made.objects.items():
-            suffix = ".mumap" if profile == "standard" else f".mumap-{profile}"
+            suffix = ".mumap" if profile == "standard" else f".mumap-{in_file_name(profile)}"
             for place, dataset in enumerate(datasets, start=1):
                 part = f"-{place:03}" if len(datasets) > 1 else ""
                 yield f"{stem}{suffix}{part}.dcm", dataset

@@ -4,7 +4,7 @@ Works on the file as it was read, not on validated tables, so that a wrong key i
 not hide what is wrong between the others.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -18,23 +18,25 @@ from mumap_node.settings.tables import Node, Retention, Web
 
 Raw = Mapping[str, Any]
 Row = tuple[Location, Mapping[str, Any]]
+Encoding = Callable[[str], object]
 
 
 def cross_problems(
-    raw: Raw, *, profiles: Collection[str], models: Collection[str]
+    raw: Raw, *, profiles: Collection[str], encoding: Encoding, models: Collection[str]
 ) -> Iterator[Problem]:
     """Every contradiction between tables.
 
     Args:
         raw: The file as TOML gives it.
         profiles: Names of the output profiles this version can write.
+        encoding: Raises ValueError for what is none, with or without arguments of its own.
         models: Names and identities of the models in the models folder.
     """
     for name in LISTS:
         yield from _same_names(_rows(raw, name))
     yield from _ambiguous_peers(raw)
     yield from _reply_to(raw)
-    yield from _destinations(raw, profiles)
+    yield from _destinations(raw, profiles, encoding)
     yield from _unreachable_routes(raw)
     for row in _rows(raw, "routes"):
         yield from _route_action(row)
@@ -97,15 +99,25 @@ def _reply_to(raw: Raw) -> Iterator[Problem]:
         yield from _known(row, "reply_to", names, "the name of a destination")
 
 
-def _destinations(raw: Raw, profiles: Collection[str]) -> Iterator[Problem]:
+def _destinations(raw: Raw, profiles: Collection[str], encoding: Encoding) -> Iterator[Problem]:
     for row in _rows(raw, "destinations"):
         location, table = row
-        yield from _known(row, "profile", profiles, "an output profile")
+        yield from _profile(row, profiles, encoding)
         if table.get("name") == SENDER:
             yield Problem(
                 (*location, "name"),
                 f'expected another name, found "{SENDER}", which means the peer\'s reply_to',
             )
+
+
+def _profile(row: Row, profiles: Collection[str], encoding: Encoding) -> Iterator[Problem]:
+    location, table = row
+    profile = table.get("profile", "")
+    if isinstance(profile, str) and profile:
+        try:
+            encoding(profile)
+        except ValueError as error:
+            yield Problem((*location, "profile"), f"{error}{did_you_mean(profile, profiles)}")
 
 
 def _known(row: Row, key: str, names: Collection[str], what: str) -> Iterator[Problem]:

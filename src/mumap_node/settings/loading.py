@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 
-from mumap_node.dicom.writing import PROFILES
+from mumap_node.dicom.writing import PROFILES, encoding
 from mumap_node.errors import ConfigurationError
 from mumap_node.settings.checks import cross_problems
 from mumap_node.settings.problems import SECRET, Problem, expected_and_found, problems_of
@@ -116,7 +116,7 @@ def _cross_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     if not models:
         here = ("node", "models_dir")
         yield Problem(here, expected_and_found("expected a folder with models", folder))
-    yield from cross_problems(raw, profiles=PROFILES, models=models)
+    yield from cross_problems(raw, profiles=PROFILES, encoding=encoding, models=models)
 
 
 def _model_names(models_dir: Path) -> Iterator[str]:

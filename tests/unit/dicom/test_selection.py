@@ -4,7 +4,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
-from builders import change, file_of, model, nac, nac_object, provenance
+from builders import EVERY_PROFILE, change, file_of, model, nac, nac_object, provenance
 from mumap_node.dicom.corrections import RULES, stated_correction
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.selection import (
@@ -13,7 +13,6 @@ from mumap_node.dicom.selection import (
     is_own_map,
     select_source,
 )
-from mumap_node.dicom.writing import PROFILES
 from mumap_node.errors import InputRejected
 from mumap_node.pipeline import Request, make_attenuation_map
 
@@ -279,7 +278,7 @@ def own_map(profile: str = "standard") -> Dataset:
     return read_dataset(to_bytes(made.objects[profile][0]))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", EVERY_PROFILE)
 def test_an_own_map_is_known_again_and_never_an_input(profile):
     assert is_own_map(own_map(profile))
     assert reason(own_map(profile)) in ("not-emission", "not-nuclear-medicine")

@@ -28,12 +28,16 @@ from mumap_node.dicom.verbatim import (
     raw_element,
 )
 from mumap_node.imaging.findings import Finding
+from mumap_node.imaging.volume import Voxels
 
 STORED_PER_LAC = 10000
 """Stored value of 1/cm: water at 140 keV is some 1540, a step is 0.0001/cm."""
 
 LARGEST_STORED = 32767
 """GE workstations read 16 bits as signed."""
+
+LARGEST_PER_CM = LARGEST_STORED / STORED_PER_LAC
+"""What NM objects can hold; all profiles of a map say the same."""
 
 SHOWN_STORED = (1000, 2000)
 """Window centre and width in stored values: 0 to 0.2/cm, air to spongy bone."""
@@ -100,6 +104,12 @@ def general_image(
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     module.SourceImageSequence = [reference]
     return module
+
+
+def within_range(lac_per_cm: Voxels) -> Voxels:
+    """LACs as every profile can hold them: 0 where they are no numbers, clipped to the range."""
+    held: Voxels = np.clip(np.nan_to_num(lac_per_cm, nan=0.0), 0, LARGEST_PER_CM)
+    return held
 
 
 def lossy_compression(source: Dataset) -> Dataset:

@@ -3,26 +3,20 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import ArrayLike
 from pydicom import Dataset
 from pydicom.tag import Tag
-from pydicom.valuerep import format_number_as_ds
 
 from mumap_node.dicom import codes, describing
 from mumap_node.dicom.elements import text
 from mumap_node.dicom.marks import CONTENT_LABEL
-from mumap_node.dicom.modules.image import LARGEST_STORED, STORED_PER_LAC, real_world_values
+from mumap_node.dicom.modules import plane
+from mumap_node.dicom.modules.image import LARGEST_PER_CM, real_world_values, within_range
 from mumap_node.dicom.modules.series import date_and_time
-from mumap_node.dicom.modules.series import frame_of_reference as of_source
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.uids import derive_uid
 from mumap_node.dicom.verbatim import raw_element
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.volume import Geometry, Voxels
-
-LARGEST_PER_CM = LARGEST_STORED / STORED_PER_LAC
-"""What NM objects can hold; all profiles of a map say the same."""
 
 SHOWN_PER_CM = (0.1, 0.2)
 """Window centre and width: air to spongy bone."""
@@ -31,17 +25,6 @@ KIND = ["DERIVED", "PRIMARY", "VOLUME", "QUANTITY"]
 """Image Type and Frame Type (C.8.32.2, C.8.32.3.1): there are no further values."""
 
 STACK = "1"
-
-
-def frame_of_reference(source: Dataset) -> Dataset:
-    """Frame of Reference (C.7.4.1); mandatory here, so a source without one is given one."""
-    module = of_source(source)
-    if not module:
-        module.FrameOfReferenceUID = derive_uid(
-            "frame of reference", text(source, "SOPInstanceUID")
-        )
-        module.PositionReferenceIndicator = None
-    return module
 
 
 def serial_number(provenance: Provenance) -> Dataset:
@@ -79,7 +62,7 @@ def float_pixel(lac_per_cm: Voxels) -> Dataset:
     module.PresentationLUTShape = "IDENTITY"
     module.NumberOfFrames, module.Rows, module.Columns = lac_per_cm.shape
     module.BitsAllocated = 32
-    stored = np.clip(np.nan_to_num(lac_per_cm), 0, LARGEST_PER_CM).astype("<f4")
+    stored = within_range(lac_per_cm).astype("<f4")
     module[Tag("FloatPixelData")] = raw_element(Tag("FloatPixelData"), "OF", stored.tobytes())
     return module
 
@@ -107,19 +90,14 @@ def functional_groups(source: Dataset, grid: Geometry) -> Dataset:
 
 
 def _shared(source: Dataset, grid: Geometry) -> Dataset:
-    measures, orientation, kind, identity, window = (Dataset() for _ in range(5))
-    slice_mm, row_mm, column_mm = grid.spacing_mm
-    measures.PixelSpacing = _decimal((row_mm, column_mm))
-    measures.SliceThickness = measures.SpacingBetweenSlices = format_number_as_ds(slice_mm)
-    # first the way from column to column, then that from row to row (C.7.6.2.1.1)
-    orientation.ImageOrientationPatient = _decimal(grid.directions[:, (2, 1)].T.ravel())
+    kind, identity, window = Dataset(), Dataset(), Dataset()
     kind.FrameType = KIND
     identity.RescaleIntercept, identity.RescaleSlope, identity.RescaleType = 0, 1, "US"
     window.WindowCenter, window.WindowWidth = SHOWN_PER_CM
     window.VOILUTFunction = "LINEAR_EXACT"  # others allow no width below 1 (C.11.2.1.3)
     group = Dataset()
-    group.PixelMeasuresSequence = [measures]
-    group.PlaneOrientationSequence = [orientation]
+    group.PixelMeasuresSequence = [plane.pixel_measures(grid)]
+    group.PlaneOrientationSequence = [plane.orientation(grid)]
     group.ParametricMapFrameTypeSequence = [kind]
     group.PixelValueTransformationSequence = [identity]
     group.FrameVOILUTSequence = [window]
@@ -150,16 +128,10 @@ def _derived_from(source: Dataset) -> Dataset:
 
 
 def _of_frame(grid: Geometry, number: int) -> Dataset:
-    content, place = Dataset(), Dataset()
+    content = Dataset()
     content.StackID, content.InStackPositionNumber = STACK, number + 1
     content.DimensionIndexValues = [number + 1]
-    place.ImagePositionPatient = _decimal(grid.to_patient((number, 0, 0)))
     group = Dataset()
     group.FrameContentSequence = [content]
-    group.PlanePositionSequence = [place]
+    group.PlanePositionSequence = [plane.position(grid, number)]
     return group
-
-
-def _decimal(numbers: ArrayLike) -> list[str]:
-    """Decimal strings of at most 16 characters; never -0."""
-    return [format_number_as_ds(number + 0.0) for number in np.asarray(numbers).tolist()]

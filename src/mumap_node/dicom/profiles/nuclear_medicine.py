@@ -75,7 +75,6 @@ def _encode(order: Order, profile: str, scale: Dataset) -> Sequence[Dataset]:
 
 def _stored_frames(mumap: Volume, slice_numbers: tuple[int, ...]) -> NDArray[np.uint16]:
     """Stored values, in the order of the source's frames."""
-    finite = np.nan_to_num(mumap.voxels.astype(np.float64), nan=0.0)
-    stored = np.clip(np.rint(finite * image.STORED_PER_LAC), 0, image.LARGEST_STORED)
+    stored = np.rint(image.within_range(mumap.voxels.astype(np.float64)) * image.STORED_PER_LAC)
     frames: NDArray[np.uint16] = stored.astype(np.uint16)[np.array(slice_numbers) - 1]
     return frames

@@ -6,7 +6,7 @@ from pydicom import Dataset
 from pydicom.uid import ParametricMapStorage
 
 from mumap_node.dicom import describing
-from mumap_node.dicom.modules import image, parametric, series
+from mumap_node.dicom.modules import image, parametric, plane, series
 from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.profiles.order import Order
@@ -24,7 +24,7 @@ def parametric_map(order: Order) -> Sequence[Dataset]:
     for module in (
         patient_and_study(source),
         series.general_series(source, series_uid, made_at, "NM", describing.MAP),
-        parametric.frame_of_reference(source),
+        plane.frame_of_reference(source),
         series.equipment(source, card, provenance, PROFILE, made_at),
         parametric.serial_number(provenance),
         parametric.parametric_map_image(derivation, order.findings, made_at),

@@ -1,6 +1,6 @@
 """Views: what people are shown of jobs and of instances that became none; no patient data."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -136,24 +136,30 @@ def _changed(path: Path) -> datetime | None:
         return None
 
 
-def _items(spool: Spool, paths: Iterable[Path]) -> Iterator[Item]:
+def _items(spool: Spool, paths: Sequence[Path]) -> Iterator[Item]:
     """Jobs and instances without one, reading no more of them than are asked for."""
+    listed = frozenset(paths)
     for path in paths:
         try:
-            item = _item(spool, path)
+            item = _item(spool, path, listed)
         except RecordDamagedError as error:
             item = _damaged(path, error)
         if item is not None:
             yield item
 
 
-def _item(spool: Spool, path: Path) -> Item | None:
+def _item(spool: Spool, path: Path, listed: Container[Path]) -> Item | None:
     if path.name == "job.json":
         return read_dossier(spool, path.parent.name)
     decision = read_record(Decision, path)
-    if decision is not None and _stands_alone(spool, decision):
-        return decision
-    return None
+    if decision is None:
+        return None
+    job = spool.job_file(decision.job_id) if decision.job_id else None
+    if job is not None and job.exists():  # in the list, or written since
+        return None if job in listed else read_dossier(spool, decision.job_id)
+    # Neither there nor purged: it is in the inbox, to be decided on again.
+    stands = decision.purged_at is not None or spool.instance_file(decision.instance_id).exists()
+    return decision if stands else None
 
 
 def _damaged(path: Path, error: RecordDamagedError) -> Decision:
@@ -171,13 +177,6 @@ def _damaged(path: Path, error: RecordDamagedError) -> Decision:
         received_at=changed,
         decided_at=changed,
     )
-
-
-def _stands_alone(spool: Spool, decision: Decision) -> bool:
-    """Whether there is neither a job nor, in the inbox, the instance to be decided on again."""
-    if decision.job_id and spool.job_file(decision.job_id).exists():
-        return False
-    return decision.purged_at is not None or spool.instance_file(decision.instance_id).exists()
 
 
 def _views_of(engine: EngineClient, items: Sequence[Item]) -> Iterator[JobView]:

@@ -12,6 +12,7 @@ from pydicom import Dataset
 
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.writing import in_file_name
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.volume import Voxels
@@ -172,7 +173,7 @@ class Making:
         def keep(profile: str, dataset: Dataset) -> MapFile:
             encoded = to_bytes(dataset)
             sha256 = hashlib.sha256(encoded).hexdigest()
-            name = f"{place}map-{profile}-{sha256[:12]}.dcm"
+            name = f"{place}map-{in_file_name(profile)}-{sha256[:12]}.dcm"
             write_durably(folder / name, encoded)
             return MapFile(name, sha256, str(dataset.SOPInstanceUID))
 

@@ -73,6 +73,21 @@ def test_everything_received_is_listed_in_its_state(spool: Spool, jobs: Jobs) ->
     assert len(jobs.list_jobs(limit=2)) == 2
 
 
+def test_a_job_that_is_written_while_the_list_is_read_is_in_it(tmp_path: Path) -> None:
+    class Hasty(Spool):
+        """Looks for jobs before the one of the instance it has seen is written."""
+
+        def job_ids(self) -> list[str]:
+            seen = list(super().job_ids())
+            write_job(self, job())
+            return seen
+
+    spool = Hasty(tmp_path)
+    write_record(spool.decision_file("instance"), decision(job_id="job"))
+    views = Jobs(spool, MemoryEngine()).list_jobs()
+    assert [(view.id, view.state) for view in views] == [("job", JobState.QUEUED)]
+
+
 def test_the_engine_tells_which_jobs_are_running(
     spool: Spool, jobs: Jobs, engine: MemoryEngine
 ) -> None:
