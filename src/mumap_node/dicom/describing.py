@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from pydicom import Dataset
-from pydicom.charset import decode_bytes, encode_string
 
 from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
-from mumap_node.dicom.repertoire import encodings
+from mumap_node.dicom.repertoire import decode, encode, encodings
 from mumap_node.dicom.selection import are_projections
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
@@ -130,7 +129,7 @@ def _without_middle(name: str, length: int) -> str:
 
 def _decoded(source: Dataset, keyword: str) -> str:
     """Text of the source in one line, without what VR LO does not allow."""
-    words = decode_bytes(value(source, keyword), encodings(source), set())
+    words = decode(value(source, keyword), encodings(source))
     printable = "".join(c if c.isprintable() and c not in "\\\ufffd" else " " for c in words)
     return " ".join(printable.split())
 
@@ -139,7 +138,7 @@ def _encoded(words: str, source: Dataset) -> bytes:
     """In the character set of the source; in ASCII where a reader would not get it back."""
     codecs = encodings(source)
     with suppress(ValueError):
-        encoded = bytes(encode_string(words, codecs))
-        if decode_bytes(encoded, codecs, set()) == words:
+        encoded = encode(words, codecs)
+        if decode(encoded, codecs) == words:
             return encoded
     return ascii_text(words, LONGEST_LO).encode("ascii")

@@ -4,7 +4,7 @@ import re
 
 from pydicom import Dataset
 
-from mumap_node.dicom.elements import text
+from mumap_node.dicom.elements import text, value
 from mumap_node.errors import InputRejected
 
 UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
@@ -29,8 +29,13 @@ def require_usable_identity(dataset: Dataset) -> None:
     if not text(dataset, "StudyInstanceUID"):
         raise InputRejected("invalid-uid", "expected a StudyInstanceUID, found none")
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
-        if not is_valid_uid(text(dataset, keyword)):
+        if not is_valid_uid(_stored(dataset, keyword)):
             raise InputRejected("invalid-uid", f"expected a valid {keyword} (PS3.5 9.1)")
-    frame_of_reference = text(dataset, "FrameOfReferenceUID")
+    frame_of_reference = _stored(dataset, "FrameOfReferenceUID")
     if frame_of_reference and not is_valid_uid(frame_of_reference):
         raise InputRejected("invalid-uid", "expected a valid FrameOfReferenceUID (PS3.5 9.1)")
+
+
+def _stored(dataset: Dataset, keyword: str) -> str:
+    """What is there without its padding: one UID, if it is to be repeated, and nothing before."""
+    return value(dataset, keyword).decode("latin-1").rstrip("\0 ")

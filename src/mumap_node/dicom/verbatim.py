@@ -182,7 +182,9 @@ def _copies(
     copies = []
     for item in found:
         copy = Dataset()
-        if all(_put_valid(item, copy, attribute, codecs) for attribute in attributes):
+        # a character set of the item's own (PS3.5 7.5.3) is not copied with it
+        shared = codecs if find(item, "SpecificCharacterSet") is None else ["ascii"]
+        if all(_put_valid(item, copy, attribute, shared) for attribute in attributes):
             copies.append(copy)
     return copies
 
@@ -208,7 +210,9 @@ def _put_valid(source: Dataset, target: Dataset, attribute: Attribute, codecs: l
         return bool(copies) or attribute.kind != 1
     element = find(source, tag)
     if element is not None and _is_valid(element, source, attribute.terms, codecs):
-        target[tag] = raw_element(tag, vr_of(element), value_of(element, source))
+        vr, stored = vr_of(element), value_of(element, source)
+        # spaces behind a UID are common, and do not belong there (PS3.5 9.1)
+        target[tag] = raw_element(tag, vr, stored.rstrip(b"\0 ") if vr == "UI" else stored)
         return True
     if attribute.kind == 2:
         setattr(target, attribute.keyword, None)

@@ -80,6 +80,18 @@ def test_the_description_is_valid_in_the_character_set_of_its_source(character_s
 
 
 @pytest.mark.parametrize(
+    "character_set", [b"\\ISO 2022 IR 58", b"\\ISO 2022 IR 87\\ISO 2022 IR 58"]
+)
+def test_chinese_in_code_extensions_keeps_its_escape_sequence(character_set):
+    # pydicom neither takes it out of what it decodes nor puts it into what it encodes
+    name = b"Rest \x1b$)A" + "负荷".encode("gb2312")
+
+    found = described(SpecificCharacterSet=character_set, SeriesDescription=name, ImageID=b"")
+
+    assert found == b"\x1b$)A" + f"{MAP} Rest 负荷".encode("gb2312")
+
+
+@pytest.mark.parametrize(
     "character_set", [b"", b"ISO_IR 6", b"KLINGON", b"utf_16", b"hex", b"ISO_IR 192\\KLINGON"]
 )
 def test_without_a_known_character_set_the_description_is_ascii(character_set):

@@ -83,6 +83,11 @@ def test_a_scale_factor_does_not_matter_but_an_offset_does():
         {"SeriesInstanceUID": b"1.02.3"},
         {"SOPInstanceUID": b"2.25.102.\0"},
         {"FrameOfReferenceUID": b"1..2"},
+        *(
+            {keyword: uid}
+            for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+            for uid in (b"2." + b"1" * 63, b" 2.25.9", b"2.25.9\n", b"2.2\\2.3", b"2.2\0003")
+        ),
     ],
     ids=str,
 )

@@ -66,6 +66,8 @@ def test_valid_values_are_copied_with_their_padding(keyword, encoded):
         ("StartAngle", b"north "),
         ("ActualFrameDuration", b"2.5 "),
         ("FrameOfReferenceUID", b"1.02"),
+        ("FrameOfReferenceUID", b" 1.2"),
+        ("FrameOfReferenceUID", b"1.2\\1.3"),
         ("NumberOfFramesInRotation", b"\x3c\x00\x00\x00"),
         ("Manufacturer", b"one\\two "),
         ("PixelData", b"any bytes "),
@@ -88,6 +90,9 @@ def test_invalid_values_are_left_out(keyword, encoded):
         (b"\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B", True),
         (b"\\ISO 2022 IR 87", b"\x1b$)C\xb1\xe8 ", False),
         (b"ISO_IR 100", b"\x1b$B;3ED\x1b(B", False),
+        (b"\\ISO 2022 IR 58", b"\x1b$)A\xd5\xc5", True),
+        (b"\\ISO 2022 IR 149", b"\x1b$)A\xd5\xc5 ", False),
+        (b"GB18030 ", "乗 2".encode("gb18030") + b" ", False),  # 0x5C, a backslash to some readers
     ],
 )
 def test_text_is_copied_where_it_is_text_in_the_character_set(character_set, encoded, copied):
@@ -107,6 +112,23 @@ def test_an_item_whose_type_1_text_is_none_is_left_out_at_any_depth():
     (copied,) = copy_items(source, "ViewCodeSequence", nested)
 
     assert items(copied, "ConceptCodeSequence") == ()
+
+
+def test_a_uid_is_padded_as_the_standard_asks_however_the_source_pads_it():
+    copied = copy_valid(holding(FrameOfReferenceUID=b"1.2.3   "), ["FrameOfReferenceUID"])
+
+    assert value(copied, "FrameOfReferenceUID") == b"1.2.3\0"
+
+
+@pytest.mark.parametrize(("meaning", "copied"), [("Größe", 0), ("size", 1)])
+def test_an_item_in_a_character_set_of_its_own_is_copied_where_it_is_ascii(meaning, copied):
+    item = code("1", "SCT", meaning)
+    item.SpecificCharacterSet = "ISO_IR 192"
+    put_bytes(item, "CodeMeaning", f"{meaning} ".encode())
+    source = holding(SpecificCharacterSet=b"GB18030 ")
+    source.ViewCodeSequence = [item]
+
+    assert len(copy_items(source, "ViewCodeSequence", CODE)) == copied
 
 
 def test_absent_values_are_left_out():

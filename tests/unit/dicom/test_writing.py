@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -214,6 +215,36 @@ def test_times_follow_the_time_zone_of_the_source_where_it_states_one(offset, ti
 @pytest.mark.parametrize("offset", ["0100", "+9900", "CET"])
 def test_a_broken_time_zone_is_left_out(offset):
     assert "TimezoneOffsetFromUTC" not in result(edited(nac_file(), TimezoneOffsetFromUTC=offset))
+
+
+@pytest.mark.parametrize(
+    ("utc", "date", "time"),
+    [
+        ("2026-12-31T22:59:59", "20261231", "235959"),
+        ("2026-12-31T23:00:00", "20270101", "000000"),
+        ("2026-03-29T00:59:59", "20260329", "015959"),  # clocks go forward
+        ("2026-03-29T01:00:00", "20260329", "030000"),
+        ("2026-10-25T00:30:00", "20261025", "023000"),  # and back: this hour comes twice
+        ("2026-10-25T01:30:00", "20261025", "023000"),
+    ],
+)
+def test_times_of_making_are_those_a_clock_on_site_shows(utc, date, time):
+    made_at = datetime.fromisoformat(f"{utc}+00:00").astimezone(ZoneInfo("Europe/Berlin"))
+
+    dataset = result(made_at=made_at)
+
+    assert (dataset.SeriesDate, dataset.SeriesTime) == (date, time)
+    (_, node) = dataset.ContributingEquipmentSequence
+    assert node.ContributionDateTime == date + time
+
+
+def test_a_source_from_the_future_keeps_its_times_and_has_its_answer():
+    tomorrow = {"StudyDate": "20990101", "AcquisitionDate": "20990102", "ContentTime": "000001"}
+
+    dataset = result(edited(nac_file(), **tomorrow))
+
+    assert (dataset.StudyDate, dataset.AcquisitionDate) == ("20990101", "20990102")
+    assert dataset.ContentTime == "093015"
 
 
 def test_a_naive_time_is_a_bug_of_ours():

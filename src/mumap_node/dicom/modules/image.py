@@ -17,7 +17,7 @@ from mumap_node.dicom import codes, describing
 from mumap_node.dicom.elements import items, text, value
 from mumap_node.dicom.geometry import read_place
 from mumap_node.dicom.marks import SYNTHETIC
-from mumap_node.dicom.modules.series import date_and_time
+from mumap_node.dicom.modules.series import time_of_making
 from mumap_node.dicom.verbatim import (
     CODE,
     Attribute,
@@ -92,7 +92,7 @@ def general_image(
     """
     module = copy_valid(source, ("AcquisitionDate", "AcquisitionTime"))
     module.InstanceNumber = 1
-    module.ContentDate, module.ContentTime = date_and_time(made_at)
+    module.update(time_of_making(source, made_at, "Content"))
     module.ImageComments = describing.comments(findings)
     module.DerivationDescription = derivation
     module.BurnedInAnnotation = "NO"

@@ -11,7 +11,7 @@ from mumap_node.dicom.elements import text
 from mumap_node.dicom.marks import CONTENT_LABEL
 from mumap_node.dicom.modules import plane
 from mumap_node.dicom.modules.image import LARGEST_PER_CM, real_world_values, within_range
-from mumap_node.dicom.modules.series import date_and_time
+from mumap_node.dicom.modules.series import time_of_making
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.uids import derive_uid
 from mumap_node.dicom.verbatim import raw_element
@@ -26,6 +26,9 @@ KIND = ["DERIVED", "PRIMARY", "VOLUME", "QUANTITY"]
 
 STACK = "1"
 
+NO_DATE, NO_TIME = "19000101", "000000"
+"""Stand for a time of making that is not told, where the standard asks for one (C.7.6.16)."""
+
 
 def serial_number(provenance: Provenance) -> Dataset:
     """What Enhanced General Equipment (C.7.5.2) asks for more: a node is known by its AE title."""
@@ -35,7 +38,7 @@ def serial_number(provenance: Provenance) -> Dataset:
 
 
 def parametric_map_image(
-    derivation: str, findings: Iterable[Finding], made_at: datetime
+    source: Dataset, derivation: str, findings: Iterable[Finding], made_at: datetime
 ) -> Dataset:
     """Parametric Map Image and Acquisition Context (C.8.32.2, C.7.6.14)."""
     module = Dataset()
@@ -44,7 +47,8 @@ def parametric_map_image(
     module.ContentLabel = CONTENT_LABEL
     module.ContentDescription = describing.MAP
     module.ContentCreatorName = None
-    module.ContentDate, module.ContentTime = date_and_time(made_at)
+    module.ContentDate, module.ContentTime = NO_DATE, NO_TIME
+    module.update(time_of_making(source, made_at, "Content"))
     module.ContentQualification = "RESEARCH"
     module.DerivationDescription = derivation
     module.ImageComments = describing.comments(findings)

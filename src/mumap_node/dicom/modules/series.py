@@ -11,6 +11,7 @@ from pydicom import Dataset
 from pydicom.tag import Tag
 
 from mumap_node.dicom import codes, describing
+from mumap_node.dicom.deidentified import dates_may_be_altered
 from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.marks import NODE_MODEL_NAME
 from mumap_node.dicom.orientation import SCT_ENTRY, SCT_RECUMBENT, SCT_SIDE, position_of
@@ -38,7 +39,7 @@ def sop_common(
     module = copy_valid(source, ["LongitudinalTemporalInformationModified", *offset])
     module.SOPClassUID = sop_class_uid
     module.SOPInstanceUID = sop_instance_uid
-    module.InstanceCreationDate, module.InstanceCreationTime = date_and_time(made_at)
+    module.update(time_of_making(source, made_at, "InstanceCreation"))
     return module
 
 
@@ -50,7 +51,7 @@ def general_series(
     module.Modality = modality
     module.SeriesInstanceUID = series_instance_uid
     module.SeriesNumber = _series_number(source, series_instance_uid)
-    module.SeriesDate, module.SeriesTime = date_and_time(made_at)
+    module.update(time_of_making(source, made_at, "Series"))
     description = describing.series_description(source, made)
     module[Tag("SeriesDescription")] = raw_element(Tag("SeriesDescription"), "LO", description)
     module.update(_body_part(source))
@@ -92,7 +93,8 @@ def equipment(
     module.StationName = provenance.ae_title
     node = _node(card, provenance)
     node.PurposeOfReferenceCodeSequence = [codes.PROCESSING_EQUIPMENT.item()]
-    node.ContributionDateTime = made_at.strftime("%Y%m%d%H%M%S")
+    if not dates_may_be_altered(source):
+        node.ContributionDateTime = made_at.strftime("%Y%m%d%H%M%S")
     node.ContributionDescription = describing.contribution(card, provenance, profile)
     camera = copy_valid(
         source,
@@ -121,9 +123,17 @@ def local_offset(source: Dataset) -> timezone | None:
     return timezone(-offset if stated[1] == "-" else offset)
 
 
-def date_and_time(moment: datetime) -> tuple[str, str]:
-    """VR DA and TM of a local time."""
-    return moment.strftime("%Y%m%d"), moment.strftime("%H%M%S")
+def time_of_making(source: Dataset, made_at: datetime, of: str) -> Dataset:
+    """Date and time of what was made, such as ``Series``.
+
+    Left out where the dates of the source may be altered: most maps are made on the day of their
+    source, so the difference would give away by how much.
+    """
+    module = Dataset()
+    if not dates_may_be_altered(source):
+        setattr(module, f"{of}Date", made_at.strftime("%Y%m%d"))
+        setattr(module, f"{of}Time", made_at.strftime("%H%M%S"))
+    return module
 
 
 def _node(card: ModelCard, provenance: Provenance) -> Dataset:

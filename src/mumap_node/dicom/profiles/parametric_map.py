@@ -27,7 +27,7 @@ def parametric_map(order: Order) -> Sequence[Dataset]:
         plane.frame_of_reference(source),
         series.equipment(source, card, provenance, PROFILE, made_at),
         parametric.serial_number(provenance),
-        parametric.parametric_map_image(derivation, order.findings, made_at),
+        parametric.parametric_map_image(source, derivation, order.findings, made_at),
         image.lossy_compression(source),
         parametric.float_pixel(order.mumap.voxels),
         parametric.functional_groups(source, order.mumap.geometry),

@@ -48,6 +48,7 @@ class Decision:
         job_id: The job it became; empty where it became none.
         run: 1, and one more for every rerun a person asked for.
         purged_at: When retention removed the file, UTC; None while it is there.
+        identity_removed: Whether the instance says that the patient's identity was removed.
     """
 
     instance_id: str
@@ -67,6 +68,15 @@ class Decision:
     job_id: str = ""
     run: int = 1
     purged_at: datetime | None = None
+    identity_removed: bool = False
+
+    @property
+    def version_of(self) -> tuple[str, bool]:
+        """Same for all instances with one SOP Instance UID of which the newest counts.
+
+        A de-identified copy that kept its UID is no correction of its original.
+        """
+        return self.image_sha256, self.identity_removed
 
 
 @dataclass(frozen=True, slots=True)

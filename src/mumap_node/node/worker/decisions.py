@@ -11,6 +11,7 @@ from datetime import datetime
 
 from pydicom import Dataset
 
+from mumap_node.dicom.deidentified import identity_was_removed
 from mumap_node.dicom.elements import text
 from mumap_node.dicom.measured_map import is_measured
 from mumap_node.dicom.selection import is_own_map, select_source
@@ -141,6 +142,7 @@ def decide(
         series=arrival.series,
         superseded_by=verdict.superseded_by,
         run=arrival.run,
+        identity_removed=identity_was_removed(arrival.dataset),
     )
     if verdict.route is None or verdict.card is None:
         return decision, None
@@ -153,7 +155,7 @@ def superseded(decision: Decision, siblings: Iterable[Decision]) -> Iterator[Dec
     if decision.admission is not Admission.JOB:
         return
     for sibling in _rivals(siblings):
-        if sibling.image_sha256 == decision.image_sha256 and not sibling.superseded_by:
+        if sibling.version_of == decision.version_of and not sibling.superseded_by:
             yield sibling
 
 
@@ -200,7 +202,9 @@ def _among_rivals(arrival: Arrival, rivals: Sequence[Decision]) -> _Verdict | No
     newer = [
         rival
         for rival in rivals
-        if rival.admission is Admission.JOB and rival.received_at > arrival.received_at
+        if rival.admission is Admission.JOB
+        and rival.received_at > arrival.received_at
+        and rival.identity_removed is identity_was_removed(arrival.dataset)
     ]
     if newer:
         return _Verdict(

@@ -142,6 +142,71 @@ def test_what_was_corrected_stays_so_when_it_comes_again(house: House) -> None:
     assert [bool(decision.superseded_by) for decision in house.decisions] == [True, False]
 
 
+@pytest.mark.parametrize("first", ["original", "copy"])
+def test_a_deidentified_copy_with_the_same_uids_takes_nobody_s_place(
+    house: House, first: str
+) -> None:
+    files = {
+        "original": nac_file(),
+        "copy": nac_file(PatientID="A1", PatientName="", PatientIdentityRemoved="YES"),
+    }
+    one, two = house.take(files.pop(first)) + house.take(*files.values())
+    assert one is not None
+    assert two is not None
+    assert one.job_id != two.job_id
+    assert not any(decision.superseded_by for decision in house.decisions)
+
+
+def test_a_deidentified_copy_is_corrected_by_another(house: House) -> None:
+    copies = [nac_file(PatientID=name, PatientIdentityRemoved="YES") for name in ("A1", "A2")]
+    house.take(nac_file(), *copies)
+    assert [bool(decision.superseded_by) for decision in house.decisions] == [False, True, False]
+
+
+def test_a_copy_that_was_decided_again_is_no_older_version_of_the_original(tmp_path: Path) -> None:
+    house = House(tmp_path, [])
+    house.take(nac_file(PatientIdentityRemoved="YES"))
+    copy = house.decision.instance_id
+    house.rules = replace(house.rules, routes=[MAP_ALL])
+    house.take(nac_file())
+    house.spool.return_to_inbox(copy)
+    (job,) = house.admit()
+    assert job is not None
+    assert job.instance_id == copy
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"StudyInstanceUID": "2.25.9"},  # one series in two studies
+        {"SeriesInstanceUID": "2.25.9", "PatientID": "P2", "PatientName": "Two"},  # one study, two
+        {"StudyInstanceUID": "2.25.9", "SeriesInstanceUID": "2.25.8", "PatientID": "P2"},  # a frame
+        {"StudyInstanceUID": "2.25.9", "PatientID": "A1", "PatientIdentityRemoved": "YES"},
+    ],
+    ids=["series", "study", "frame of reference", "pixels"],
+)
+def test_instances_that_share_anything_but_their_uid_are_answered_each(
+    house: House, shared: dict[str, str]
+) -> None:
+    one, two = house.take(nac_file(), nac_file(SOPInstanceUID="2.25.7", **shared))
+    assert one is not None
+    assert two is not None
+    assert one.job_id != two.job_id
+    assert not any(decision.superseded_by for decision in house.decisions)
+
+
+def test_a_source_with_the_uid_of_a_map_of_ours_is_answered_under_another(house: House) -> None:
+    request = Request(assume_nac=True)
+    made = make_attenuation_map(read_dataset(nac_file()), model(), request, provenance())
+    taken = str(made.objects["standard"][0].SOPInstanceUID)
+    (job,) = house.take(nac_file(SOPInstanceUID=taken))
+    assert job is not None
+    again = make_attenuation_map(
+        read_dataset(nac_file(SOPInstanceUID=taken)), model(), request, provenance()
+    )
+    assert str(again.objects["standard"][0].SOPInstanceUID) != taken
+
+
 def test_other_pixels_under_the_same_uid_are_kept_beside_and_put_aside(house: House) -> None:
     file, other = nac_file(), nac_file(voxels=torso_counts() + np.int16(1))
     (job, nothing) = house.take(file, other)
