@@ -30,18 +30,21 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from archives import archive_at, watcher_of
 from builders import card, water_where_counts
 from mumap_node import logs
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.bell import ring
+from mumap_node.node.calling import Patience
 from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
-from mumap_node.node.deliverer.scu import Patience
 from mumap_node.node.deliverer.sending import Sending, SendingOptions
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
 from mumap_node.node.engine.executor import Executor, Served
+from mumap_node.node.fetcher.memory import Memory
+from mumap_node.node.fetcher.process import keep_watching
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.jobs.views import JobView
@@ -88,7 +91,7 @@ class Orders:
     """What a process of a site is to do; everything in it can be pickled.
 
     Attributes:
-        role: "work", "deliver" or "both" in one process.
+        role: "work", "deliver" or "both" in one process; or "watch", which fetches by C-GET.
         folder: Data directory.
         database_url: Of the engine.
         destinations: Port on this machine by name; the AE title is ARCHIVE.
@@ -101,6 +104,7 @@ class Orders:
         compare: What a comparison does: "compare", or "crash" its process.
         head_start_seconds: For maps, before the first comparison.
         profile: How maps are encoded.
+        archive: Port of the archive that is watched.
     """
 
     role: str
@@ -115,6 +119,7 @@ class Orders:
     compare: str = "compare"
     head_start_seconds: float = 0.0
     profile: str = "standard"
+    archive: int = 0
 
     @property
     def engine(self) -> EngineOptions:
@@ -283,6 +288,8 @@ def _running(orders: Orders) -> Iterator[Any]:
         options = DelivererOptions(_sending(orders), sweep_seconds=0.3)
         with Deliverer(options, spool, orders.engine) as deliverer:
             yield deliverer
+    elif orders.role == "watch":
+        yield _Fetcher(spool, orders.archive)
     else:
         with _both(orders, spool) as executor:
             yield executor
@@ -306,6 +313,22 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
             yield executor
         finally:
             clerk.stop()
+
+
+class _Fetcher:
+    """A thread that watches an archive."""
+
+    def __init__(self, spool: Spool, port: int) -> None:
+        self._stop = threading.Event()
+        watcher = watcher_of(spool, archive_at(spool, port, "QRSCP"), every_seconds=0.1)
+        arguments = ([watcher], Memory(spool, _now), self._stop.wait)
+        self._thread = threading.Thread(target=keep_watching, args=arguments)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> bool:
+        self._stop.set()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
 
 def _worker_options(orders: Orders) -> WorkerOptions:

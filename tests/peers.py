@@ -347,6 +347,36 @@ def orthanc(
 
 
 @contextlib.contextmanager
+def dcmqrscp(folder: Path, hosts: Mapping[str, tuple[str, int]], *options: str) -> Iterator[int]:
+    """DCMTK's archive, empty, with AE title QRSCP; yields its port.
+
+    Args:
+        folder: For its settings and storage.
+        hosts: AE title and port of those it may move to, by a name of its own.
+        options: More of its own, such as ``--no-parallel``.
+    """
+    (folder / "db").mkdir(parents=True, exist_ok=True)
+    table = [f"{name} = ({title}, {HOST}, {port})" for name, (title, port) in hosts.items()]
+    lines = [
+        "MaxPDUSize = 131072",
+        "MaxAssociations = 16",
+        "HostTable BEGIN",
+        *table,
+        "HostTable END",
+        "VendorTable BEGIN",
+        "VendorTable END",
+        "AETable BEGIN",
+        f"QRSCP {folder / 'db'} RW (200, 1024mb) ANY",
+        "AETable END",
+    ]
+    settings = folder / "dcmqrscp.cfg"
+    settings.write_text("\n".join(lines) + "\n")
+    command = ["dcmqrscp", "-c", str(settings), *options]
+    with _listening(command, environment={"TCP_NODELAY": "1"}) as port:
+        yield port
+
+
+@contextlib.contextmanager
 def _listening(
     command: Sequence[str] | Callable[[int], Sequence[str]],
     environment: Mapping[str, str] | None = None,

@@ -8,7 +8,7 @@ import pytest
 import promises
 from mumap_node.logs import SAFE_KEYS
 from mumap_node.node.jobs.states import JobState
-from mumap_node.node.receiver.reception import Status
+from mumap_node.node.reception import Status
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.page import MEANINGS, TONES
 from mumap_node.settings.problems import TABLES
@@ -16,7 +16,7 @@ from mumap_node.settings.problems import TABLES
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
 CODE = set(re.findall(r"`([^`\n]+)`", OPERATIONS))
-SETTINGS = [f"{table}.{key}" for table, model in TABLES.items() for key in model.model_fields]
+SETTINGS = [f"{table}.{key}" for table, model in TABLES.items() for key in model.by_key()]
 
 
 @pytest.mark.parametrize("reason", sorted(promises.reasons()))
@@ -51,7 +51,7 @@ def test_no_setting_is_in_the_reference_that_does_not_exist():
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_reference_names_the_defaults(table):
-    for key, field in TABLES[table].model_fields.items():
+    for key, field in TABLES[table].by_key().items():
         row = next(
             line for line in OPERATIONS.splitlines() if line.startswith(f"| `{table}.{key}`")
         )

@@ -21,7 +21,7 @@ SAFE_KEYS = frozenset(
         "component", "event", "level", "pid", "timestamp",
         # what it is about: names from the settings, hashes and ids of our own
         "destination", "instance_id", "job_id", "model", "peer", "route", "series",
-        "workflow_id",
+        "watch", "workflow_id",
         # the network; settings are the lines a refused peer would need
         "address", "called_ae_title", "calling_ae_title", "port", "settings", "sop_class_uid",
         "status", "transfer_syntax_uid",

@@ -18,7 +18,8 @@ from pydicom.uid import (
 )
 
 from builders import nac_file
-from mumap_node.node.deliverer.scu import Patience, echo, send
+from mumap_node.node.calling import Patience
+from mumap_node.node.deliverer.scu import echo, send
 from mumap_node.node.jobs.deliveries import Answer
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState

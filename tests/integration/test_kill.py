@@ -8,6 +8,7 @@ two of them leaves no trace.
 import random
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from builders import nac_file
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.spool.records import DeliveryState
 from nodes import MakeSite, Site, Trap, kill
-from peers import RecordingScp
+from peers import RecordingScp, answers, dcmqrscp, store
 from waiting import wait_until
 
 AT_ONCE = 8
@@ -128,6 +129,34 @@ def test_random_kills_lose_nothing_and_deliver_everything_once(make_any_site: Ma
             uid = dossier.result.files["standard"][0].sop_instance_uid
             sent = {r.encoded for r in archive.received if r.sop_instance_uid == uid}
             assert len(sent) == 1
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("step", ["stored", "tidied", "remembered"])
+def test_a_watch_that_is_killed_fetches_again_and_the_map_is_made_once(
+    make_site: MakeSite, tmp_path: Path, step: str
+) -> None:
+    count = ("stored", "tidied", "remembered").index(step) + 1
+    with RecordingScp() as pacs, dcmqrscp(tmp_path / "archive", {}) as archive:
+        _file(tmp_path / "nac.dcm", archive)
+        site = make_site(pacs=pacs.port)
+        killed = site.start("watch", ready=False, archive=archive, trap=Trap("file", count))
+        wait_until(lambda: killed.exitcode is not None)
+        assert not list(site.folder.glob("fetched/*.json"))
+
+        site.start("watch", archive=archive)
+        wait_until(lambda: list(site.folder.glob("fetched/*.json")))
+        assert len(site.spool.arrivals()) == (1 if step == "stored" else 2)
+        site.start("both")
+        site.wait_for("done")
+        _assert_made_and_delivered_once(site, pacs)
+        assert len(pacs.received) == 1
+
+
+def _file(path: Path, archive: int) -> None:
+    """Store an object in an archive."""
+    path.write_bytes(nac_file())
+    assert answers(store(archive, path, called="QRSCP")) == ["Success"]
 
 
 def _retry_what_was_hit_too_often(site: Site) -> None:

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 from builders import nac_file
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.bell import Bell
-from mumap_node.node.receiver.scp import TRANSFER_SYNTAXES
+from mumap_node.node.reception import TRANSFER_SYNTAXES
 from mumap_node.node.rejections import read_rejections
 from mumap_node.node.routing import Peer
 from mumap_node.node.spool.files import Spool

@@ -15,7 +15,7 @@ from mumap_node.imaging.findings import Relaxable
 from mumap_node.service.building import storage_classes
 from mumap_node.settings.example import example_settings
 from mumap_node.settings.loading import load_settings, settings_without_file
-from mumap_node.settings.problems import TABLES
+from mumap_node.settings.problems import LISTS, TABLES
 from mumap_node.settings.tables import Settings
 
 GOOD: Mapping[str, str] = {
@@ -27,9 +27,7 @@ GOOD: Mapping[str, str] = {
 
 
 def text_of(tables: Mapping[str, str]) -> str:
-    brackets = {
-        name: "[[{}]]" if name in ("peers", "destinations", "routes") else "[{}]" for name in tables
-    }
+    brackets = {name: "[[{}]]" if name in LISTS else "[{}]" for name in tables}
     return "\n".join(f"{brackets[name].format(name)}\n{body}" for name, body in tables.items())
 
 
@@ -70,12 +68,12 @@ def test_the_example_is_valid_and_names_every_key(tmp_path):
     path.write_text(example_settings(), encoding="utf-8")
     load_settings(path)
     for name, table in TABLES.items():
-        for key in table.model_fields:
+        for key in table.by_key():
             assert re.search(rf"^(# )?{key} = ", example_settings(), re.MULTILINE), (name, key)
 
 
 def test_commented_lines_of_the_example_show_the_defaults():
-    example = re.sub(r"^# (?=[a-z_]+ = )", "", example_settings(), flags=re.MULTILINE)
+    example = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example_settings(), flags=re.MULTILINE)
     example = re.sub(r'^database_url = "file.*', "", example, flags=re.MULTILINE)
     for name, table in tomllib.loads(example).items():
         for key, value in table.items() if isinstance(table, dict) else ():
@@ -93,6 +91,13 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path, load):
     path = tmp_path / "mumap-node.toml"
     path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert load_settings(path).node.timezone == "Europe/Vienna"
+
+
+def test_a_watch_asks_a_destination_in_the_language_of_routes(load):
+    match = '{ StudyDescription = { regex = ".*" }, StationName = ["A", "B"] }'
+    (watch,) = load(watch=f'name = "night"\nfrom = "pacs"\nmatch = {match}').watch
+    assert (watch.source, watch.retrieve, watch.modalities) == ("pacs", "move", ("NM",))
+    assert watch.match["StationName"].accepts("B")
 
 
 def test_without_a_file_nobody_may_send():
@@ -130,7 +135,7 @@ def test_every_table_refuses_keys_it_does_not_know(problems, table):
 def test_an_unknown_table_is_refused_with_a_suggestion(problems):
     (found,) = problems("[recever]")
     assert found.startswith("recever: expected one of the keys node, receiver, engine")
-    assert found.endswith('routes, found "recever"; did you mean "receiver"?')
+    assert found.endswith('watch, found "recever"; did you mean "receiver"?')
 
 
 def test_a_key_in_the_wrong_table_is_shown_its_home(problems):
@@ -154,6 +159,22 @@ def test_all_problems_are_told_at_once_and_in_the_order_of_the_file(problems):
 
 
 PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
+    ("watch of nobody", {"watch": 'name = "w"'}, 'watch[1].from (of "w"): expected a value'),
+    (
+        "watch of a stranger",
+        {"watch": 'name = "w"\nfrom = "pcas"'},
+        'watch[1].from (of "w"): expected the name of a destination ("pacs"), found "pcas"',
+    ),
+    (
+        "watch of what archives do not know",
+        {"watch": 'name = "w"\nfrom = "pacs"\nmatch = { ImageType = "EMISSION" }'},
+        'watch[1].match.ImageType (of "w"): expected a key archives are asked for',
+    ),
+    (
+        "watch of no modality",
+        {"watch": 'name = "w"\nfrom = "pacs"\nmodalities = []'},
+        'watch[1].modalities (of "w"): expected at least one entry',
+    ),
     (
         "no time zone",
         {"node": ""},

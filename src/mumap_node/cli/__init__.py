@@ -10,6 +10,7 @@ from mumap_node.cli import (
     demo,
     evaluate,
     export,
+    fetch,
     gate,
     health,
     jobs,
@@ -45,8 +46,10 @@ def build_app() -> typer.Typer:
     app.command()(processes.work)
     app.command()(processes.deliver)
     app.command()(processes.web)
+    app.command()(processes.watch)
     app.command("map")(mapping.map_files)
     app.add_typer(jobs.build_app(), name="jobs")
+    app.command()(fetch.fetch)
     app.command()(rejected.rejected)
     app.command()(agreement.agreement)
     app.add_typer(models.build_app(), name="models")

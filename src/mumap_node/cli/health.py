@@ -15,6 +15,7 @@ class Process(StrEnum):
     WORKER = "worker"
     DELIVERER = "deliverer"
     WEB = "web"
+    FETCHER = "fetcher"
 
 
 Which = Annotated[
@@ -26,8 +27,7 @@ def health(process: Which = None, config: SettingsFile = DEFAULT_SETTINGS) -> No
     """Tell whether the processes of the node live; quick enough to be asked every few seconds."""
     from mumap_node.service.presence import missing
 
-    wanted = [process] if process else list(Process)
-    gone = missing([str(name) for name in wanted], config)
+    gone = missing([str(process)] if process else [], config)
     for name in gone:
         typer.echo(f"process-missing: {name} is not running", err=True)
     if gone:

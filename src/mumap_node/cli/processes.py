@@ -1,4 +1,4 @@
-"""`serve`, `receive`, `work`, `deliver`, `web`: the processes of a node."""
+"""`serve`, `receive`, `work`, `deliver`, `web`, `watch`: the processes of a node."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
 
 
 def serve(config: SettingsFile = DEFAULT_SETTINGS) -> None:
-    """Run the whole node; its four processes are restarted when they die. SIGTERM drains."""
+    """Run the whole node; its processes are restarted when they die. SIGTERM drains."""
     from mumap_node.service.processes import serve as run
 
     raise typer.Exit(run(config))
@@ -36,6 +36,11 @@ def deliver(config: SettingsFile = DEFAULT_SETTINGS, supervised: Supervised = Fa
 def web(config: SettingsFile = DEFAULT_SETTINGS, supervised: Supervised = False) -> None:
     """Serve the page with jobs and health."""
     _run("web", config, supervised)
+
+
+def watch(config: SettingsFile = DEFAULT_SETTINGS, supervised: Supervised = False) -> None:
+    """Ask archives for new studies and have them sent (Query/Retrieve SCU)."""
+    _run("watch", config, supervised)
 
 
 def _run(verb: str, config: Path, supervised: bool) -> None:

@@ -24,7 +24,7 @@ DRAIN_SECONDS = 25.0
 systemd give a service longer than this and DRAIN_ALL_SECONDS together."""
 
 DRAIN_ALL_SECONDS = 35.0
-"""For the four processes of `serve`, which drain at the same time, before they are killed."""
+"""For the processes of `serve`, which drain at the same time, before they are killed."""
 
 STANDARD_INPUT = 0
 
@@ -37,7 +37,7 @@ def run(verb: str, config: Path, *, supervised: bool) -> None:
     """Be one process of the node until asked to stop.
 
     Args:
-        verb: "receive", "work", "deliver" or "web".
+        verb: "receive", "work", "deliver", "web" or "watch".
         config: The settings file.
         supervised: Whether standard input is the pipe of a supervisor.
 
@@ -72,12 +72,14 @@ def serve(config: Path) -> int:
     """
     logs.configure("supervisor")
     logs.report_unhandled()
-    building.open_spool(load_settings(config))
+    settings = load_settings(config)
+    building.open_spool(settings)
     # -P: the working directory must not be where modules come from.
     python = (sys.executable, "-P", "-m", "mumap_node")
     commands = {
         component: (*python, verb, "-c", str(config), "--supervised")
         for verb, (component, _) in PROCESSES.items()
+        if verb != "watch" or settings.watch
     }
     with StopRequest() as stop:
         return supervise(commands, stop, drain_seconds=DRAIN_ALL_SECONDS)
@@ -141,6 +143,16 @@ def web(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     website.stop()
 
 
+def watch(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+    """The Query/Retrieve SCU."""
+    from mumap_node.node.fetcher.memory import Memory
+    from mumap_node.node.fetcher.process import keep_watching
+    from mumap_node.service.fetching import now, watchers
+
+    memory = Memory(spool, now)
+    keep_watching(watchers(settings, spool, memory), memory, stop.wait)
+
+
 @contextmanager
 def _reaching_database() -> Iterator[None]:
     """Say in one line that a database does not answer; whoever restarts us tries again."""
@@ -167,6 +179,7 @@ PROCESSES: Mapping[str, tuple[str, Process]] = MappingProxyType(
         "work": ("worker", work),
         "deliver": ("deliverer", deliver),
         "web": ("web", web),
+        "watch": ("fetcher", watch),
     }
 )
 """By verb: the name in logs, health and compose file, and what it does."""

@@ -17,7 +17,7 @@ from mumap_node.node.jobs.views import list_views
 from mumap_node.node.rejections import read_rejections
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.web.app import build_app
-from mumap_node.node.web.health import Watch
+from mumap_node.node.web.health import PROCESSES, Watch
 from mumap_node.node.web.page import Site
 from mumap_node.service import building
 from mumap_node.settings.tables import Settings
@@ -72,6 +72,7 @@ def start_website(settings: Settings, spool: Spool) -> Website:
         spool=spool,
         min_free_bytes=settings.receiver.min_free_gb * BYTES_PER_GB,
         check_engine=engine.check,
+        processes=(*PROCESSES, *(("fetcher",) if settings.watch else ())),
     )
     website = serve_app(build_app(site, watch), settings.web.bind, settings.web.port)
     _log.info("web.started", address=settings.web.bind, port=website.port)

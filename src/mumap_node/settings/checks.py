@@ -10,6 +10,7 @@ from typing import Any
 
 from pydicom.datadict import keyword_dict
 
+from mumap_node.node.fetcher.keys import SERIES_KEYS, STUDY_KEYS
 from mumap_node.node.routing import CALLING_AE_TITLE, SENDER, Network, path_problem
 from mumap_node.settings.fields import parse_network
 from mumap_node.settings.problems import LISTS, Location, Problem, expected_and_found, shown
@@ -43,6 +44,8 @@ def cross_problems(
         yield from _route_destinations(row, raw)
         yield from _route_match(row, raw)
         yield from _known(row, "model", models, "a model in the models folder")
+    for row in _rows(raw, "watch"):
+        yield from _watch(row, _texts(raw, "destinations", "name"))
     yield from _retention(raw)
     yield from _ports(raw)
 
@@ -198,6 +201,16 @@ def _keyword_hint(path: str) -> str:
         return f'; did you mean "{CALLING_AE_TITLE}"?'
     wrong = next((word for word in path.split(".") if word not in keyword_dict), "")
     return did_you_mean(wrong, (*keyword_dict, CALLING_AE_TITLE)) if wrong else ""
+
+
+def _watch(row: Row, destinations: list[str]) -> Iterator[Problem]:
+    location, watch = row
+    yield from _known(row, "from", destinations, "the name of a destination")
+    match = watch.get("match")
+    for keyword in match if isinstance(match, dict) else ():
+        if keyword not in (*STUDY_KEYS, *SERIES_KEYS):
+            what = _one_of("a key archives are asked for", keyword, (*STUDY_KEYS, *SERIES_KEYS))
+            yield Problem((*location, "match", keyword), expected_and_found(what, keyword))
 
 
 def _retention(raw: Raw) -> Iterator[Problem]:

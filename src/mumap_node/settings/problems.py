@@ -20,6 +20,7 @@ from mumap_node.settings.tables import (
     Route,
     Settings,
     Table,
+    Watch,
     Web,
 )
 
@@ -37,10 +38,11 @@ TABLES: Mapping[str, type[Table]] = {
     "peers": Peer,
     "destinations": Destination,
     "routes": Route,
+    "watch": Watch,
 }
-"""Every table of the file; the last three may come many times."""
+"""Every table of the file; the last four may come many times."""
 
-LISTS = ("peers", "destinations", "routes")
+LISTS = ("peers", "destinations", "routes", "watch")
 SECRET: Location = ("engine", "database_url")
 LONGEST_FOUND = 60
 
@@ -138,20 +140,20 @@ def _expected(details: ErrorDetails) -> str:
 
 def _unknown_key(location: Location) -> str:
     key = str(location[-1])
-    keys = tuple(TABLES) if len(location) == 1 else tuple(TABLES[str(location[0])].model_fields)
+    keys = tuple(TABLES) if len(location) == 1 else tuple(TABLES[str(location[0])].by_key())
     hint = did_you_mean(key, keys) or _home_of(key)
     listed = ", ".join(keys)
     return f"expected one of the keys {listed}, found {shown(key)}{hint}"
 
 
 def _home_of(key: str) -> str:
-    homes = [name for name, table in TABLES.items() if key in table.model_fields]
+    homes = [name for name, table in TABLES.items() if key in table.by_key()]
     return f"; it belongs into [{homes[0]}]" if len(homes) == 1 else ""
 
 
 def _meaning(location: Location) -> str:
     table = Settings if len(location) == 1 else TABLES[str(location[0])]
-    description = table.model_fields[str(location[-1])].description or str(location[-1])
+    description = table.by_key()[str(location[-1])].description or str(location[-1])
     first = description.partition(".")[0].partition(":")[0]
     return first[0].lower() + first[1:]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.fields import FieldInfo
 
 from mumap_node.imaging.findings import Relaxable
 from mumap_node.settings.fields import (
@@ -42,6 +43,11 @@ class Table(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
     )
+
+    @classmethod
+    def by_key(cls) -> dict[str, FieldInfo]:
+        """Every key as the file writes it."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 class Node(Table):
@@ -197,6 +203,31 @@ class Route(Table):
     """false for shadow mode: maps are made, checked, stored and compared, and sent nowhere."""
 
 
+class Watch(Table):
+    """An archive that is asked for new studies, again and again."""
+
+    name: Name
+    """Name in logs."""
+
+    source: Name = Field(alias="from")
+    """Name of the destination that is asked."""
+
+    match: dict[str, MatchCondition] = Field(default_factory=dict)
+    """Conditions on keys of the study or the series, as in a route."""
+
+    modalities: Annotated[Tuple[str], Field(min_length=1)] = ("NM",)
+    """Modalities of the series that are fetched."""
+
+    every_seconds: Count = 300
+    """Seconds from one look to the next."""
+
+    days: Count = 3
+    """How many days back study dates go."""
+
+    retrieve: Literal["move", "get"] = "move"
+    """How objects come: "move" to the receiver, "get" on the association of the request."""
+
+
 class Settings(Table):
     """Everything an administrator decides."""
 
@@ -210,3 +241,4 @@ class Settings(Table):
     peers: Tuple[Peer] = ()
     destinations: Tuple[Destination] = ()
     routes: Tuple[Route] = ()
+    watch: Tuple[Watch] = ()

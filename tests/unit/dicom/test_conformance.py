@@ -10,7 +10,7 @@ from builders import EVERY_PROFILE
 from mumap_node.dicom import codes
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.dicom.writing import in_file_name
-from mumap_node.node.receiver.scp import TRANSFER_SYNTAXES
+from mumap_node.node.reception import TRANSFER_SYNTAXES
 
 ROOT = Path(__file__).parents[3]
 STATEMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from datetime import datetime
 import structlog
 
 from mumap_node.dicom.marks import REPORT
-from mumap_node.node.deliverer.scu import Patience, send
+from mumap_node.node.calling import Patience
+from mumap_node.node.deliverer.scu import send
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_stopped

@@ -1,7 +1,7 @@
 """The door of the receiver: who may come in, and what is said of those who may not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -13,6 +13,7 @@ from mumap_node.node.receiver.access import (
     refuse_titles,
 )
 from mumap_node.node.receiver.places import Places, Stoppable
+from mumap_node.node.reception import Caller
 from mumap_node.node.rejections import Rejections
 from mumap_node.node.routing import Peer, find_peer
 
@@ -20,23 +21,6 @@ MOST_SILENT = 100
 """Connections without an association; the oldest is closed for one more."""
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who opened an association.
-
-    Attributes:
-        calling_ae_title: What it calls itself.
-        called_ae_title: Whom it asked for.
-        address: IP address it calls from.
-        peer: Its name in the settings; empty before it was admitted.
-    """
-
-    calling_ae_title: str
-    called_ae_title: str
-    address: str
-    peer: str = ""
 
 
 class Door:

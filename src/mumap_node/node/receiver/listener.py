@@ -26,13 +26,14 @@ from pynetdicom.transport import (
 )
 
 from mumap_node.node.receiver.access import Refusal
-from mumap_node.node.receiver.door import Caller, Door
+from mumap_node.node.receiver.door import Door
 from mumap_node.node.receiver.stepping import (
     WAIT_SECONDS,
     BoundedDimse,
     BulkSocket,
     SteppedUpperLayer,
 )
+from mumap_node.node.reception import Caller
 from mumap_node.node.routing import parse_address
 
 _log = structlog.get_logger()

@@ -9,22 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import structlog
-from pydicom.uid import (
-    JPEG2000,
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import UID
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
@@ -32,33 +17,17 @@ from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.receiver.door import Door
 from mumap_node.node.receiver.listener import Listener
-from mumap_node.node.receiver.reception import IMPLEMENTATION_VERSION_NAME, receive_object
+from mumap_node.node.reception import (
+    IMPLEMENTATION_VERSION_NAME,
+    TRANSFER_SYNTAXES,
+    receive_object,
+)
 from mumap_node.node.rejections import Rejections
 from mumap_node.node.routing import Peer
 from mumap_node.node.spool.files import Spool
 
 NM_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.20"
 """Nuclear Medicine Image Storage (PS3.4 B.5)."""
-
-TRANSFER_SYNTAXES = (
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    JPEGLosslessSV1,
-    JPEGLossless,
-    JPEGLSLossless,
-    JPEG2000Lossless,
-    RLELossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLSNearLossless,
-    JPEG2000,
-)
-"""Transfer syntaxes of objects, the most welcome first: uncompressed, lossless, lossy.
-
-A peer that proposes several in one context sends in the first of these.
-"""
 
 MAXIMUM_LENGTH = 1 << 17
 """Bytes of a P-DATA-TF this node asks for: 16 kB, the usual, would cost a third of the speed."""

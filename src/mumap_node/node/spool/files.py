@@ -14,6 +14,7 @@ Layout below the data directory::
     jobs/<job_id>/operator.json             cancelled or discarded by a person
     jobs/<job_id>/agreement.json            how the map compares with what was measured
     measured/<study>/<series>/<name>.dcm    what maps of the study are compared with
+    fetched/<series>.json                   what watches had an archive send
     run/                                    locks and the worker's bell
 
 A file appears by rename after its bytes are on disk, and the directory is synced after it: what

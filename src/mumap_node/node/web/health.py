@@ -15,7 +15,7 @@ from mumap_node.node.presence import is_present
 from mumap_node.node.spool.files import RecordDamagedError, Spool
 
 PROCESSES = ("receiver", "worker", "deliverer")
-"""Processes that must live beside the page's own."""
+"""Processes every node has beside the page's own."""
 
 HEARTBEAT_SECONDS = 120.0
 """Age from which an executor's heartbeat, renewed every 10 s, means that it hangs."""
@@ -52,11 +52,13 @@ class Watch:
         spool: The node's spool.
         min_free_bytes: Free space below which the receiver refuses.
         check_engine: Raises TransientError where the engine's database cannot be used.
+        processes: That must live beside the page's own.
     """
 
     spool: Spool
     min_free_bytes: float
     check_engine: Callable[[], None]
+    processes: tuple[str, ...] = PROCESSES
 
 
 def look(watch: Watch, now: datetime) -> tuple[Check, ...]:
@@ -70,7 +72,7 @@ def look(watch: Watch, now: datetime) -> tuple[Check, ...]:
         _writable(watch.spool),
         _space(watch.spool, watch.min_free_bytes),
         _engine(watch.check_engine),
-        *(_process(watch.spool.run, name) for name in PROCESSES),
+        *(_process(watch.spool.run, name) for name in watch.processes),
         _queue(watch.spool, now),
     )
 

@@ -7,22 +7,58 @@ nothing of the dataset is decoded.
 import re
 import struct
 import time
+from dataclasses import dataclass
 from enum import IntEnum
 from io import BytesIO
 from typing import cast
 
 import structlog
+from pydicom.uid import (
+    JPEG2000,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import InputRejected, NodeError, TransientError
 from mumap_node.node import bell
-from mumap_node.node.receiver.door import Caller
 from mumap_node.node.spool.files import Spool
 
 IMPLEMENTATION_VERSION_NAME = "MUMAP_NODE"
 """At most 16 characters (PS3.7 D.3.3.2.3)."""
+
+
+TRANSFER_SYNTAXES = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+    RLELossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    JPEG2000,
+)
+"""Transfer syntaxes of objects, the most welcome first: uncompressed, lossless, lossy.
+
+A peer that proposes several in one context sends in the first of these.
+"""
 
 
 class Status(IntEnum):
@@ -52,6 +88,23 @@ _UID = re.compile(r"[0-9]+(\.[0-9]+)*")  # PS3.5 9.1, but some cameras write lea
 _UID_MAXIMUM = 64  # characters, PS3.5 9.1
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who opened an association.
+
+    Attributes:
+        calling_ae_title: What it calls itself.
+        called_ae_title: Whom it asked for.
+        address: IP address it calls from.
+        peer: Its name in the settings; empty before it was admitted.
+    """
+
+    calling_ae_title: str
+    called_ae_title: str
+    address: str
+    peer: str = ""
 
 
 def receive_object(spool: Spool, min_free_gb: float, event: Event, caller: Caller) -> int:
@@ -109,13 +162,18 @@ def check_request(request: C_STORE, sop_class_uid: str) -> None:
             f"expected SOP class {sop_class_uid} as negotiated, found another",
         )
     uid = request.AffectedSOPInstanceUID or ""
-    if len(uid) > _UID_MAXIMUM or not _UID.fullmatch(uid):
+    if not is_uid(uid):
         raise InputRejected(
             "sop-instance-uid",
             f"expected a UID of at most 64 digits and dots, found {len(uid)} characters",
         )
     if request.DataSet is None or not request.DataSet.getbuffer().nbytes:
         raise InputRejected("no-dataset", "expected a dataset, found none")
+
+
+def is_uid(text: str) -> bool:
+    """Whether a peer's text may be a UID: PS3.5 9.1, leading zeros allowed."""
+    return len(text) <= _UID_MAXIMUM and _UID.fullmatch(text) is not None
 
 
 def check_disk(spool: Spool, min_free_gb: float) -> None:
