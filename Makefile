@@ -8,7 +8,7 @@ compose := $(bin)/docker-compose
 # What the tests need beside Python: real DICOM peers, a validator, a database server,
 # fault injection, and a container engine of their own.
 packages := dcmtk dicom3tools orthanc orthanc-dicomweb postgresql strace \
-	docker.io debootstrap eatmydata iptables iproute2 ca-certificates
+	docker.io debootstrap eatmydata iptables iproute2 ca-certificates openssl
 
 # Where every line and branch is tested: what decides what a map is and where it lies.
 exact := src/mumap_node/imaging/*,src/mumap_node/dicom/*,src/mumap_node/pipeline.py
@@ -39,6 +39,7 @@ check: .venv/.dev  ## formatting, types, import contracts, spelling, scripts, co
 	$(bin)/hadolint Dockerfile deploy/orthanc/Dockerfile
 	$(compose) config --quiet
 	$(compose) --file docker-compose.yml --file deploy/compose.gpu.yml config --quiet
+	$(compose) --file docker-compose.yml --file deploy/compose.tls.yml config --quiet
 	$(compose) --file docker-compose.yml --file deploy/compose.demo.yml config --quiet
 
 .PHONY: setup

@@ -3,7 +3,7 @@
 Sends 100 NM objects of 1 MB with DCMTK's storescu over one association, and over four at once, to
 each receiver in turn, round after round, and prints the medians. Needs dcmtk and orthanc::
 
-    python benchmarks/receive.py [--rounds 5]
+    python benchmarks/receive.py [--rounds 5] [--tls]
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,8 @@ from pydicom.uid import ExplicitVRLittleEndian, NuclearMedicineImageStorage, gen
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the peers of the tests
 
 import peers
+from authorities import make_authority, options
+from mumap_node.node.tls.files import TlsFiles
 from receivers import receiving_process
 
 OBJECTS = 100
@@ -62,28 +64,34 @@ class Contestant:
         called: Its AE title.
         start: Starts it with a folder of its own; yields its port.
         sender_has_nagle: Whether the sender is left as DCMTK comes, with Nagle's algorithm.
+        options: More of the sender's.
     """
 
     name: str
     called: str
     start: Callable[[Path], AbstractContextManager[int]]
     sender_has_nagle: bool = False
+    options: Sequence[str] = ()
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5)
-    rounds: int = arguments.parse_args().rounds
+    arguments.add_argument("--tls", action="store_true", help="what TLS costs, instead")
+    given = arguments.parse_args()
+    rounds: int = given.rounds
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:  # a real disk, not a tmpfs
         folder = Path(name)
         files = make_objects(folder / "objects")
+        contestants = by_tls(folder) if given.tls else CONTESTANTS
         seconds: dict[tuple[str, int], list[float]] = defaultdict(list)
         for _ in range(rounds):
-            for contestant in CONTESTANTS:
+            for contestant in contestants:
                 for associations in ASSOCIATIONS:
                     taken = measure(contestant, folder / "run", files, associations)
                     seconds[contestant.name, associations].append(taken)
-    print_table({key: statistics.median(values) for key, values in seconds.items()}, rounds)
+    medians = {key: statistics.median(values) for key, values in seconds.items()}
+    print_table(medians, rounds, contestants)
 
 
 def measure(contestant: Contestant, folder: Path, files: list[Path], associations: int) -> float:
@@ -92,7 +100,10 @@ def measure(contestant: Contestant, folder: Path, files: list[Path], association
     def send(number: int) -> list[str]:
         mine = files[number::associations]
         no_delay = not contestant.sender_has_nagle
-        sent = peers.store(port, *mine, called=contestant.called, no_delay=no_delay, seconds=300)
+        sent = peers.store(
+            port, *mine, called=contestant.called, options=contestant.options,
+            no_delay=no_delay, seconds=300,
+        )  # fmt: skip
         return peers.answers(sent)
 
     try:
@@ -107,15 +118,17 @@ def measure(contestant: Contestant, folder: Path, files: list[Path], association
     return taken
 
 
-def print_table(seconds: dict[tuple[str, int], float], rounds: int) -> None:
+def print_table(
+    seconds: dict[tuple[str, int], float], rounds: int, contestants: Sequence[Contestant]
+) -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}; medians of {rounds} rounds\n")
     print("| receiver | 1 association | ratio | 4 associations | ratio |")
     print("|---|---|---|---|---|")
-    for contestant in CONTESTANTS:
+    for contestant in contestants:
         cells = [contestant.name]
         for associations in ASSOCIATIONS:
             taken = seconds[contestant.name, associations]
-            cells += [f"{taken:.2f} s", f"{taken / seconds[CONTESTANTS[0].name, associations]:.2f}"]
+            cells += [f"{taken:.2f} s", f"{taken / seconds[contestants[0].name, associations]:.2f}"]
         print(f"| {' | '.join(cells)} |")
 
 
@@ -127,9 +140,9 @@ def machine() -> str:
 
 
 @contextmanager
-def mumap_node(folder: Path) -> Iterator[int]:
-    with receiving_process(folder, log=subprocess.DEVNULL) as node:
-        yield node.port
+def mumap_node(folder: Path, tls: TlsFiles | None = None) -> Iterator[int]:
+    with receiving_process(folder, log=subprocess.DEVNULL, tls=tls) as node:
+        yield node.tls_port or node.port
 
 
 @contextmanager
@@ -148,8 +161,8 @@ def stock_pynetdicom(_: Path) -> Iterator[int]:
 
 
 @contextmanager
-def storescp(folder: Path, *, no_delay: bool) -> Iterator[int]:
-    with peers.dcmtk_storescp(folder, "--fork", no_delay=no_delay) as port:
+def storescp(folder: Path, *, no_delay: bool, more: Sequence[str] = ()) -> Iterator[int]:
+    with peers.dcmtk_storescp(folder, "--fork", *more, no_delay=no_delay) as port:
         yield port
 
 
@@ -164,6 +177,21 @@ CONTESTANTS = (
     Contestant("mumap-node, sender as it comes", "MUMAP", mumap_node, sender_has_nagle=True),
 )
 """The first is what the others are compared with."""
+
+
+def by_tls(folder: Path) -> tuple[Contestant, ...]:
+    """The node and storescp with TLS, beside the node without."""
+    (folder / "authority").mkdir()
+    files = make_authority(folder / "authority").issue("benchmark")
+    speaking = options(files)
+    return (
+        CONTESTANTS[1],
+        Contestant("mumap-node, TLS", "MUMAP", partial(mumap_node, tls=files), options=speaking),
+        Contestant(
+            "storescp, TCP_NODELAY, TLS", "STORESCP",
+            partial(storescp, no_delay=True, more=speaking), options=speaking,
+        ),
+    )  # fmt: skip
 
 
 def make_objects(folder: Path) -> list[Path]:

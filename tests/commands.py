@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mumap_node.node.tls.files import TlsFiles
 from waiting import wait_until
 
 PATIENCE_SECONDS = 120.0
@@ -50,6 +51,13 @@ relax = ["collimator", "field-of-view", "truncation", "matrix", "spacing"]
 model = "uniform-body-1.0"  # draws an outline of any toy; the reference model rightly refuses them
 destinations = ["sender"]
 """
+
+
+def by_tls(files: TlsFiles) -> str:
+    """Those of a node that calls its destination by TLS."""
+    paths = "".join(f'{name} = "{getattr(files, name)}"\n' for name in TlsFiles.__slots__)
+    text = SETTINGS.replace("port = {port}", "port = {port}\ntls = true")
+    return text.replace("[[peers]]", f"[tls]\n{paths}\n[[peers]]")
 
 
 def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

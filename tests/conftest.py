@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from authorities import Authority, make_authority
 from builders import SHARED_DATA
+from mumap_node.node.tls.files import TlsFiles
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +21,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be rewritten."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority everybody trusts."""
+    return make_authority(tmp_path_factory.mktemp("hospital"))
+
+
+@pytest.fixture(scope="session")
+def ours(hospital: Authority) -> TlsFiles:
+    """The node's certificate."""
+    return hospital.issue("mumap.example.org", address="127.0.0.1")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,6 +122,7 @@ class RecordingScp:
         abort: bool = False,
         reject: tuple[int, int, int] | None = None,
         check_called: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Describe the peer; entering the ``with`` block starts it.
 
@@ -134,6 +136,7 @@ class RecordingScp:
             abort: Aborts the association instead of answering a C-STORE; the object is kept.
             reject: Rejects every association with this result, source and reason.
             check_called: Rejects associations that ask for another AE title.
+            tls: Speaks TLS with it.
         """
         self.received: list[Received] = []
         self.associations: list[str] = []
@@ -142,6 +145,7 @@ class RecordingScp:
         self._hold = hold
         self._abort = abort
         self._reject = reject
+        self._tls = tls
         self._ae = AE(ae_title)
         self._ae.require_called_aet = check_called
         self._ae.maximum_pdu_size = 0
@@ -153,6 +157,7 @@ class RecordingScp:
         server = self._ae.start_server(
             (HOST, self.port),
             block=False,
+            ssl_context=self._tls,
             evt_handlers=[
                 (evt.EVT_CONN_OPEN, _no_delay),
                 (evt.EVT_REQUESTED, self._on_request),
@@ -438,13 +443,18 @@ def answers(sent: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def echo(
-    port: int, *, calling: str = "CAMERA", called: str = "ARCHIVE", seconds: float = 10
+    port: int,
+    *,
+    calling: str = "CAMERA",
+    called: str = "ARCHIVE",
+    seconds: float = 10,
+    options: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     """C-ECHO with DCMTK's echoscu, which itself gives up after ``seconds``."""
     timeout = str(int(seconds))
     return subprocess.run(
         ["echoscu", "-v", "-aet", calling, "-aec", called, "-to", timeout, "-ta", timeout,
-         "-td", timeout, HOST, str(port)],
+         "-td", timeout, *options, HOST, str(port)],
         capture_output=True,
         text=True,
         timeout=seconds + 20,
@@ -462,6 +472,7 @@ def association(
     transfer_syntaxes: Sequence[str] = (ExplicitVRLittleEndian,),
     source: str = HOST,
     host: str = HOST,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Association]:
     """An association of pynetdicom's, established or not; released when the block ends.
 
@@ -473,6 +484,7 @@ def association(
         transfer_syntaxes: Each in a presentation context of its own.
         source: Address the connection comes from, any of 127.0.0.0/8.
         host: Address the peer listens on.
+        tls: Speaks TLS with it.
     """
     ae = AE(calling)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = 30
@@ -484,6 +496,7 @@ def association(
         port,
         ae_title=called,
         bind_address=(source, 0),
+        tls_args=(tls, host) if tls else None,
         evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay)],
     )
     try:

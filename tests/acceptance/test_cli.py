@@ -1,6 +1,7 @@
 """The command line, as scripts and administrators meet it: words, files and exit codes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 from pydicom import dcmread
 
 from builders import nac_file, torso_counts
-from commands import SETTINGS, run, running, write_settings
+from commands import SETTINGS, by_tls, run, running, write_settings
+from mumap_node.node.tls.contexts import server_context
 from mumap_node.settings.loading import load_settings
 from peers import RecordingScp, unused_port
 
@@ -99,6 +101,22 @@ def test_a_file_that_was_named_must_exist(tmp_path):
     answer = run("check", "-c", tmp_path / "nowhere.toml")
     assert answer.returncode == 2
     assert answer.stderr.startswith("settings-not-found: ")
+
+
+def test_check_looks_at_certificates_and_calls_by_tls(tmp_path, hospital):
+    ours = hospital.issue("soon.example.org", days=10)
+    archive = hospital.issue("archive.example.org", address="127.0.0.1")
+    text = by_tls(ours)
+    with RecordingScp(tls=server_context(archive)) as pacs:
+        answer = run("check", "-c", write_settings(tmp_path, pacs.port, text))
+        hospital.issue("soon.example.org", days=-1)
+        later = run("check", "-c", write_settings(tmp_path, pacs.port, text))
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert re.search("warning +certificates +certificate-expires-soon: ", answer.stdout)
+    assert "by TLS answers C-ECHO" in answer.stdout
+    assert later.returncode == 2
+    assert re.search("wrong +certificates +certificate-expired: ", later.stdout)
+    assert re.search("wrong +destination archive +certificate-refused: ", later.stdout)
 
 
 def test_check_finds_everything_right(tmp_path):

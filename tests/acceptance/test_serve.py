@@ -13,11 +13,13 @@ from urllib.request import urlopen
 import pytest
 from pydicom.uid import NuclearMedicineImageStorage, SecondaryCaptureImageStorage
 
+from authorities import options
 from builders import nac_file, torso_counts
 from commands import (
     PATIENCE_SECONDS,
     SETTINGS,
     Running,
+    by_tls,
     is_alive,
     run,
     running,
@@ -25,6 +27,8 @@ from commands import (
 )
 from examinations import ct, file_of
 from mumap_node.dicom.files import to_bytes
+from mumap_node.node.tls.contexts import server_context
+from mumap_node.node.tls.files import TlsFiles
 from peers import RecordingScp, answers, store
 from torso_tomos import torso_tomo
 from waiting import wait_until
@@ -135,6 +139,38 @@ def test_an_image_goes_in_and_its_map_comes_out_and_sigterm_drains(node, image):
     assert node.running.events("node.stopped")
     for component in COMPONENTS:
         assert node.running.events("process.stopped", component), f"{component} did not drain"
+
+
+def test_an_image_goes_in_and_its_map_comes_out_by_tls_alone(tmp_path, image, hospital, ours):
+    camera = hospital.issue("camera.example.org")
+    archive = hospital.issue("archive.example.org", address="127.0.0.1")
+    text = by_tls(ours).replace("port = 0", "tls_port = 0\ntls_only = true", 1)
+    known = 'reply_to = "archive"\ntls = true\ncertificate = "camera.example.org"'
+    text = text.replace('reply_to = "archive"', known)
+    with RecordingScp(tls=server_context(archive)) as pacs:
+        settings = write_settings(tmp_path, pacs.port, text)
+        with running("serve", "-c", settings, log=tmp_path / "log") as serving:
+            node = Node(serving, settings, pacs)
+            node.wait_until_ready()
+            by_camera = options(camera)
+            sent = store(node.dicom_port(), image, called="MUMAP", options=by_camera)
+            assert answers(sent) == ["Success"]
+            wait_until(lambda: pacs.received, PATIENCE_SECONDS)
+            assert serving.wait_for("job.finished", "deliverer")["state"] == "done"
+            assert store(node.dicom_port(), image, called="MUMAP").returncode != 0
+    refused = serving.wait_for("association.rejected", "receiver")
+    assert refused["reason"] == "clear-text-on-tls-port"
+    assert refused["settings"] == "[node]\ntls_only = false\n"
+
+
+@pytest.mark.parametrize("verb", ["receive", "deliver", "web"])
+def test_a_certificate_that_is_missing_refuses_to_start(tmp_path, verb):
+    nowhere = TlsFiles(tmp_path / "a.pem", tmp_path / "b.key", tmp_path / "c.pem")
+    text = by_tls(nowhere).replace("port = 0", "tls_port = 0", 1)
+    settings = write_settings(tmp_path, 104, text.replace("[web]", "[web]\ntls = true"))
+    answer = run(verb, "-c", settings)
+    assert answer.returncode == 2
+    assert f"tls.key: expected a readable file {tmp_path / 'b.key'}" in answer.stdout
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,9 +35,10 @@ from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.records import Delivery, DeliveryState
 from mumap_node.node.web.app import build_app
-from mumap_node.node.web.health import Watch
+from mumap_node.node.web.health import Watch, look
 from mumap_node.node.web.page import ROWS, Site
-from mumap_node.service.website import serve_app
+from mumap_node.service.website import serve_app, start_website
+from mumap_node.settings.loading import load_settings
 from records import agreement as compared
 from spools import NOW, put_instance, put_job
 
@@ -305,6 +307,45 @@ def test_a_node_with_everything_is_ready(client):
     status, reasons = health(client)
     assert status == 200
     assert set(reasons.values()) == {""}
+
+
+@pytest.mark.usefixtures("alive")
+@pytest.mark.parametrize(
+    ("days", "status", "reason"),
+    [(90, 200, ""), (10, 200, "certificate-expires-soon"), (-1, 503, "certificate-expired")],
+)
+def test_certificates_are_watched(spool, hospital, days, status, reason):
+    files = hospital.issue(f"watched-{days}", days=days)
+    watch = Watch(spool, min_free_bytes=0, check_engine=lambda: None, certificates=files)
+    site = Site("MUMAP", 1, "1", ZoneInfo("UTC"), (), list, lambda: assemble([]), list)
+    with browsing(build_app(site, watch)) as client:
+        assert (health(client)[0], health(client)[1]["certificates"]) == (status, reason)
+        assert not reason or f"#{reason}" in client.get("/").text
+    files.certificate.unlink()
+    assert look(watch, datetime.now(UTC))[-1].reason == "tls-files"
+
+
+def test_the_page_by_https_follows_its_certificate(tmp_path, hospital):
+    files = hospital.issue("page.example.org", address="127.0.0.1")
+    settings = tmp_path / "mumap-node.toml"
+    settings.write_text(
+        f'node = {{ timezone = "UTC" }}\nweb = {{ port = 0, tls = true }}\n'
+        f'tls = {{ certificate = "{files.certificate}", key = "{files.key}", '
+        f'authorities = "{files.authorities}" }}\n'
+    )
+    trusting = ssl.create_default_context(cafile=hospital.certificate)
+    website = start_website(load_settings(settings), Spool(tmp_path / "spool"))
+    try:
+        address = f"127.0.0.1:{website.port}"
+        with urlopen(f"https://{address}/health/live", context=trusting, timeout=30) as answer:
+            assert json.load(answer) == {"status": "live"}
+        with pytest.raises(OSError, match=r"closed connection|reset"):
+            urlopen(f"http://{address}/health/live", timeout=30)
+        before = ssl.get_server_certificate(("127.0.0.1", website.port))
+        hospital.issue("page.example.org", address="127.0.0.1")
+        assert ssl.get_server_certificate(("127.0.0.1", website.port)) != before
+    finally:
+        website.stop()
 
 
 def test_missing_processes_are_named(client):

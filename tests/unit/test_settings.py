@@ -12,7 +12,8 @@ from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.findings import Relaxable
-from mumap_node.service.building import storage_classes
+from mumap_node.node.tls.files import TlsFiles
+from mumap_node.service.building import destinations, peers, storage_classes, tls_files
 from mumap_node.settings.example import example_settings
 from mumap_node.settings.loading import load_settings, settings_without_file
 from mumap_node.settings.problems import LISTS, TABLES
@@ -24,6 +25,9 @@ GOOD: Mapping[str, str] = {
     "destinations": 'name = "pacs"\nae_title = "PACS"\nhost = "pacs.example.org"\nport = 104',
     "routes": 'name = "all"\ndestinations = ["sender"]',
 }
+
+
+TLS = 'certificate = "node.pem"\nkey = "node.key"\nauthorities = "authorities.pem"'
 
 
 def text_of(tables: Mapping[str, str]) -> str:
@@ -72,18 +76,46 @@ def test_the_example_is_valid_and_names_every_key(tmp_path):
             assert re.search(rf"^(# )?{key} = ", example_settings(), re.MULTILINE), (name, key)
 
 
+WITHOUT_DEFAULT = frozenset(
+    {
+        "timezone", "data_dir", "models_dir", "storage_classes", "database_url",
+        "tls_port", "certificate", "key", "authorities",
+    }
+)  # fmt: skip
+
+
 def test_commented_lines_of_the_example_show_the_defaults():
-    example = re.sub(r"^# (?=[a-z_]+ = |\[\[)", "", example_settings(), flags=re.MULTILINE)
+    example = re.sub(r"^# (?=[a-z_]+ = |\[\[|\[tls\])", "", example_settings(), flags=re.MULTILINE)
     example = re.sub(r'^database_url = "file.*', "", example, flags=re.MULTILINE)
     for name, table in tomllib.loads(example).items():
         for key, value in table.items() if isinstance(table, dict) else ():
-            if key not in ("timezone", "data_dir", "models_dir", "storage_classes", "database_url"):
+            if key not in WITHOUT_DEFAULT:
                 assert value == TABLES[name].model_fields[key].default, key
 
 
 def test_relative_paths_lie_beside_the_file(load, tmp_path):
-    settings = load(node=GOOD["node"] + '\ndata_dir = "data"')
+    settings = load(node=GOOD["node"] + '\ndata_dir = "data"', tls=TLS)
     assert settings.node.data_dir == tmp_path / "data"
+    assert tls_files(settings) == TlsFiles(
+        tmp_path / "node.pem", tmp_path / "node.key", tmp_path / "authorities.pem"
+    )
+
+
+def test_tls_arrives_where_it_is_wanted(load):
+    peer = GOOD["peers"] + '\ntls = true\ncertificate = "spect1.example.org"'
+    pacs = GOOD["destinations"] + "\ntls = true"
+    node = GOOD["node"] + "\ntls_port = 2762\ntls_only = true"
+    settings = load(node=node, tls=TLS, peers=peer, destinations=pacs)
+    (target,), files = destinations(settings).values(), tls_files(settings)
+    assert target.tls is not None
+    assert (target.tls.files, target.tls.server_name) == (files, "pacs.example.org")
+    assert peers(settings)[0].certificate == "spect1.example.org"
+    named = load(tls=TLS, destinations=pacs + '\ntls_name = "archive"')
+    assert [d.tls.server_name for d in destinations(named).values() if d.tls] == ["archive"]
+
+
+def test_nothing_is_called_by_tls_unless_it_is_asked_for(load):
+    assert [target.tls for target in destinations(load(tls=TLS)).values()] == [None]
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path, load):
@@ -315,6 +347,61 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
         "regular expression",
         {"routes": GOOD["routes"] + '\nmatch = { Modality = { regex = "(" } }'},
         "expected a regular expression",
+    ),
+    (
+        "TLS without a certificate",
+        {"node": GOOD["node"] + "\ntls_port = 2762"},
+        "node.tls_port: expected a table [tls] with the node's certificate, found none",
+    ),
+    (
+        "a destination by TLS without a certificate of ours",
+        {"destinations": GOOD["destinations"] + "\ntls = true"},
+        'destinations[1].tls (of "pacs"): expected a table [tls]',
+    ),
+    (
+        "a page by HTTPS without a certificate",
+        {"web": "tls = true"},
+        "web.tls: expected a table [tls]",
+    ),
+    (
+        "only TLS, and no port for it",
+        {"node": GOOD["node"] + "\ntls_only = true"},
+        "node.tls_only: expected tls_port beside it",
+    ),
+    (
+        "a peer by TLS, and no port for it",
+        {"peers": GOOD["peers"] + '\ntls = true\ncertificate = "camera"'},
+        "expected node.tls_port to be set, found none",
+    ),
+    (
+        "a peer that any certificate would do for",
+        {"peers": GOOD["peers"] + "\ntls = true"},
+        "expected certificate beside it, which tells this peer from others",
+    ),
+    (
+        "a certificate nobody looks at",
+        {"peers": GOOD["peers"] + '\ncertificate = "camera"'},
+        'peers[1].certificate (of "camera"): expected tls = true beside it',
+    ),
+    (
+        "no name of a certificate",
+        {"peers": GOOD["peers"] + '\ntls = true\ncertificate = "CN=camera, O=X"'},
+        "expected a name in the certificate",
+    ),
+    (
+        "a name nobody looks at",
+        {"destinations": GOOD["destinations"] + '\ntls_name = "pacs"'},
+        'destinations[1].tls_name (of "pacs"): expected tls = true beside it',
+    ),
+    (
+        "one port for clear text and TLS",
+        {"node": GOOD["node"] + "\ntls_port = 11112", "tls": TLS},
+        "node.tls_port: expected another port than node.port, found 11112",
+    ),
+    (
+        "one port for TLS and the page",
+        {"node": GOOD["node"] + "\ntls_port = 8080", "tls": TLS},
+        "web.port: expected another port than node.tls_port, found 8080",
     ),
     (
         "misspelt regex",

@@ -16,8 +16,10 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
-from mumap_node.errors import TransientError
+from mumap_node.errors import ConfigurationError, TransientError
 from mumap_node.node.routing import Destination
+from mumap_node.node.tls.contexts import client_context
+from mumap_node.node.tls.failures import find_failure
 
 REJECTED_PERMANENT = 0x01
 """Result of an A-ASSOCIATE-RJ that asking again does not change. Source: PS3.8 9.3.4."""
@@ -115,6 +117,7 @@ class Call:
         ]
         if on_store is not None:
             handlers.append((evt.EVT_C_STORE, on_store))
+        tls = self._destination.tls
         try:
             association = self._ae.associate(
                 self._destination.host,
@@ -122,8 +125,11 @@ class Call:
                 contexts=list(contexts),
                 ae_title=self._destination.ae_title,
                 ext_neg=list(roles),
+                tls_args=(client_context(tls.files), tls.server_name) if tls else None,
                 evt_handlers=handlers,
             )
+        except ConfigurationError as error:  # a certificate may be exchanged just now
+            raise CallFailed(error.reason, error.sentence) from None
         except OSError:  # such as a host name nobody knows
             raise self._unreachable() from None
         if not association.is_established:
@@ -173,11 +179,22 @@ class Call:
             return self._rejected(self._rejection)
         if self._accepted:
             return self.not_taken(wanted)
+        if (insecure := self._insecure()) is not None:
+            return insecure
         if not self._opened:
             return self._unreachable()
         waited = time.monotonic() - self._started
         in_time = waited < self._patience.negotiate_seconds
         return self.aborted() if in_time else self.silent("an association")
+
+    def _insecure(self) -> CallFailed | None:
+        """Why TLS did not come about; tried again, since certificates are mended by people."""
+        target, tls = self._destination, self._destination.tls
+        seconds = self._patience.connect_seconds
+        failure = find_failure(target.host, target.port, tls, seconds) if tls else None
+        if failure is None:
+            return None
+        return CallFailed(failure.reason, f"TLS with {target.name!r}: {failure.sentence}")
 
     def _rejected(self, rejection: A_ASSOCIATE_RJ) -> CallFailed:
         is_final = rejection.result == REJECTED_PERMANENT

@@ -35,6 +35,7 @@ from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import InputRejected, NodeError, TransientError
 from mumap_node.node import bell
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.tls.certificates import PeerCertificate
 
 IMPLEMENTATION_VERSION_NAME = "MUMAP_NODE"
 """At most 16 characters (PS3.7 D.3.3.2.3)."""
@@ -99,12 +100,14 @@ class Caller:
         called_ae_title: Whom it asked for.
         address: IP address it calls from.
         peer: Its name in the settings; empty before it was admitted.
+        certificate: What it showed; None in clear text.
     """
 
     calling_ae_title: str
     called_ae_title: str
     address: str
     peer: str = ""
+    certificate: PeerCertificate | None = None
 
 
 def receive_object(spool: Spool, min_free_gb: float, event: Event, caller: Caller) -> int:

@@ -20,6 +20,7 @@ from mumap_node.dicom.elements import PYDICOM_ERRORS, find, items
 from mumap_node.dicom.quiet import quiet
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable
+from mumap_node.node.tls.files import TlsTarget
 
 Network = IPv4Network | IPv6Network
 
@@ -64,12 +65,15 @@ class Peer:
         ae_title: Its calling AE title, without the spaces around it.
         networks: Where it may call from; a single address is a network of one.
         reply_to: Name of the destination that "sender" means for it; empty for none.
+        certificate: Name or SHA-256 fingerprint of the certificate it must show, which only TLS
+            lets it do; empty where it may come in clear text.
     """
 
     name: str
     ae_title: str
     networks: tuple[Network, ...]
     reply_to: str = ""
+    certificate: str = ""
 
     def calls_from(self, address: str) -> bool:
         """Whether an IP address is one of this peer's; False for what is no IP address."""
@@ -79,13 +83,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A remote AE maps are sent to, and how they are encoded for it."""
+    """A remote AE maps are sent to, how they are encoded for it, and how it is called by TLS."""
 
     name: str
     ae_title: str
     host: str
     port: int
     profile: str = "standard"
+    tls: TlsTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.routing import Destination, Peer, Route
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.tls.files import TlsFiles, TlsTarget
 from mumap_node.settings.tables import Settings
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -19,16 +20,31 @@ if TYPE_CHECKING:  # the receiver must stay small: no SQLAlchemy there
 def peers(settings: Settings) -> tuple[Peer, ...]:
     """Who may open associations."""
     return tuple(
-        Peer(peer.name, peer.ae_title, peer.hosts, peer.reply_to) for peer in settings.peers
+        Peer(peer.name, peer.ae_title, peer.hosts, peer.reply_to, peer.certificate or "")
+        for peer in settings.peers
     )
 
 
 def destinations(settings: Settings) -> dict[str, Destination]:
     """Where maps may go, by name."""
+    files = tls_files(settings)
     return {
-        table.name: Destination(table.name, table.ae_title, table.host, table.port, table.profile)
+        table.name: Destination(
+            name=table.name,
+            ae_title=table.ae_title,
+            host=table.host,
+            port=table.port,
+            profile=table.profile,
+            tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
+        )
         for table in settings.destinations
     }
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """The node's certificate; None where it has none, and nothing in the settings needs one."""
+    tls = settings.tls
+    return TlsFiles(tls.certificate, tls.key, tls.authorities) if tls else None
 
 
 def routes(settings: Settings) -> tuple[Route, ...]:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from mumap_node.node.engine.database import NETWORK_FILESYSTEMS, filesystem_of, 
 from mumap_node.node.model import DEFAULT_MODEL
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState
+from mumap_node.node.tls.certificates import WARNING_TIME, date_troubles
+from mumap_node.node.tls.contexts import server_context
 from mumap_node.service import building
 from mumap_node.service.models import verify_models
 from mumap_node.settings.tables import Settings
@@ -68,6 +71,7 @@ def check_node(settings: Settings) -> Iterator[Checked]:
     yield from _nobody(settings)
     yield from _models(settings)
     yield from _data_directory(settings)
+    yield from _certificates(settings)
     yield from _destinations(settings)
 
 
@@ -126,6 +130,25 @@ def _data_directory(settings: Settings) -> Iterator[Checked]:
     yield _engine(settings)
 
 
+def _certificates(settings: Settings) -> Iterator[Checked]:
+    files = building.tls_files(settings)
+    if files is None:
+        return
+    try:
+        server_context(files)
+    except ConfigurationError as error:
+        sentence = "; ".join(error.problems)
+        yield Checked(Area.NODE, "certificates", Verdict.WRONG, sentence, reason=error.reason)
+        return
+    troubles = list(date_troubles(files, datetime.now(UTC)))
+    for trouble in troubles:
+        verdict = Verdict.WRONG if trouble.stops else Verdict.WARNING
+        yield Checked(Area.NODE, "certificates", verdict, trouble.sentence, trouble.reason)
+    if not troubles:
+        sentence = f"valid for {WARNING_TIME.days} more days"
+        yield Checked(Area.NODE, "certificates", Verdict.OK, sentence)
+
+
 def _file_system(settings: Settings, folder: Path) -> Checked:
     kind = filesystem_of(folder)
     is_remote = kind.startswith(NETWORK_FILESYSTEMS)
@@ -178,7 +201,8 @@ def _destinations(settings: Settings) -> Iterator[Checked]:
 
 def _destination(destination: Destination, ae_title: str) -> Checked:
     name = f"destination {destination.name}"
-    address = f"{destination.ae_title} at {destination.host}:{destination.port}"
+    by_tls = " by TLS" if destination.tls else ""
+    address = f"{destination.ae_title} at {destination.host}:{destination.port}{by_tls}"
     answer = echo(destination, ae_title)
     if answer.state is DeliveryState.ACCEPTED:
         return Checked(Area.PEER, name, Verdict.OK, f"{address} answers C-ECHO to {ae_title}")

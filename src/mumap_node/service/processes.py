@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +13,7 @@ import structlog
 from mumap_node import __version__, logs
 from mumap_node.errors import ConfigurationError, place_of
 from mumap_node.node.presence import present
+from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
 from mumap_node.service import building
 from mumap_node.service.stopping import StopRequest
@@ -89,15 +91,18 @@ def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     """The Storage and Verification SCP."""
     from mumap_node.node.receiver.scp import ReceiverOptions, start_receiver
 
+    has_tls = settings.node.tls_port is not None
     receiver = start_receiver(
         ReceiverOptions(
             ae_title=settings.node.ae_title,
             bind=settings.node.bind,
-            port=settings.node.port,
+            port=None if settings.node.tls_only else settings.node.port,
             peers=building.peers(settings),
             max_associations=settings.receiver.max_associations,
             min_free_gb=settings.receiver.min_free_gb,
             storage_classes=building.storage_classes(settings),
+            tls_port=settings.node.tls_port,
+            tls=building.tls_files(settings) if has_tls else None,
         ),
         spool,
     )
@@ -127,6 +132,7 @@ def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> None:
         building.destinations(settings),
         accept_warnings=settings.delivery.accept_warnings,
     )
+    _check_certificates(sending.destinations.values())
     with _reaching_database():
         engine = building.engine_options(settings, spool.run)
         deliverer = Deliverer(DelivererOptions(sending), spool, engine)
@@ -151,6 +157,19 @@ def watch(settings: Settings, spool: Spool, stop: StopRequest) -> None:
 
     memory = Memory(spool, now)
     keep_watching(watchers(settings, spool, memory), memory, stop.wait)
+
+
+def _check_certificates(destinations: Iterable[Destination]) -> None:
+    """See that destinations can be called by TLS.
+
+    Raises:
+        ConfigurationError: The node's certificate cannot be used.
+    """
+    from mumap_node.node.tls.contexts import client_context, warn_of_dates
+
+    for files in {target.tls.files for target in destinations if target.tls}:
+        client_context(files)
+        warn_of_dates(files, datetime.now(UTC))
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """How the page is put together and served."""
 
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -16,11 +18,12 @@ from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.views import list_views
 from mumap_node.node.rejections import read_rejections
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.tls.contexts import RenewedContext, page_context
 from mumap_node.node.web.app import build_app
 from mumap_node.node.web.health import PROCESSES, Watch
 from mumap_node.node.web.page import Site
 from mumap_node.service import building
-from mumap_node.settings.tables import Settings
+from mumap_node.settings.tables import Node, Settings
 
 BACKLOG = 128
 ANSWER_SECONDS = 5
@@ -60,7 +63,7 @@ def start_website(settings: Settings, spool: Spool) -> Website:
     engine = EngineClient(building.engine_options(settings, spool.run))
     site = Site(
         ae_title=settings.node.ae_title,
-        port=settings.node.port,
+        port=_dicom_port(settings.node),
         version=__version__,
         timezone=ZoneInfo(settings.node.timezone),
         destinations=tuple(building.destinations(settings).values()),
@@ -73,14 +76,46 @@ def start_website(settings: Settings, spool: Spool) -> Website:
         min_free_bytes=settings.receiver.min_free_gb * BYTES_PER_GB,
         check_engine=engine.check,
         processes=(*PROCESSES, *(("fetcher",) if settings.watch else ())),
+        certificates=building.tls_files(settings),
     )
-    website = serve_app(build_app(site, watch), settings.web.bind, settings.web.port)
+    context = _page_context(settings)
+    website = serve_app(build_app(site, watch), settings.web.bind, settings.web.port, context)
     _log.info("web.started", address=settings.web.bind, port=website.port)
     return website
 
 
-def serve_app(app: FastAPI, bind: str, port: int) -> Website:
+def _dicom_port(node: Node) -> int:
+    """The one to tell people of."""
+    return node.tls_port if node.tls_only and node.tls_port is not None else node.port
+
+
+def _page_context(settings: Settings) -> ssl.SSLContext | None:
+    """For HTTPS, where it is wanted.
+
+    Raises:
+        ConfigurationError: The node's certificate cannot be used.
+    """
+    files = building.tls_files(settings) if settings.web.tls else None
+    if files is None:
+        return None
+    renewed = RenewedContext(files, page_context, partial(datetime.now, UTC))
+
+    def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = renewed.current()
+
+    context = page_context(files)
+    context.sni_callback = renew  # called for every connection
+    return context
+
+
+def serve_app(app: FastAPI, bind: str, port: int, context: ssl.SSLContext | None = None) -> Website:
     """Begin to serve an application.
+
+    Args:
+        app: The application.
+        bind: Address to listen on.
+        port: 0 for a free one.
+        context: For HTTPS; None for HTTP.
 
     Raises:
         ConfigurationError: The address cannot be listened on.
@@ -92,6 +127,7 @@ def serve_app(app: FastAPI, bind: str, port: int) -> Website:
         server_header=False,
         timeout_graceful_shutdown=ANSWER_SECONDS,
         lifespan="off",
+        ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
     return Website(uvicorn.Server(config), _listen(bind, port))
 

@@ -48,6 +48,7 @@ def cross_problems(
         yield from _watch(row, _texts(raw, "destinations", "name"))
     yield from _retention(raw)
     yield from _ports(raw)
+    yield from _tls(raw)
 
 
 def _rows(raw: Raw, name: str) -> list[Row]:
@@ -227,9 +228,51 @@ def _retention(raw: Raw) -> Iterator[Problem]:
 
 
 def _ports(raw: Raw) -> Iterator[Problem]:
-    node, web = raw.get("node"), raw.get("web")
-    if isinstance(node, dict) and isinstance(web, dict):
-        dicom = node.get("port", Node.model_fields["port"].default)
-        http = web.get("port", Web.model_fields["port"].default)
-        if dicom == http != 0:
-            yield Problem(("web", "port"), f"expected another port than node.port, found {http}")
+    node, web = _table(raw, "node"), _table(raw, "web")
+    ports = {
+        ("web", "port"): web.get("port", Web.model_fields["port"].default),
+        ("node", "tls_port"): node.get("tls_port"),
+    }
+    if node.get("tls_only") is not True:
+        ports["node", "port"] = node.get("port", Node.model_fields["port"].default)
+    for (here, port), (there, other) in combinations(ports.items(), 2):
+        if port is not None and port == other != 0:
+            sentence = f"expected another port than {'.'.join(there)}, found {port}"
+            yield Problem(here, sentence)
+
+
+def _tls(raw: Raw) -> Iterator[Problem]:
+    """What TLS needs where it is wanted."""
+    node = _table(raw, "node")
+    wanted: list[Location] = [("node", "tls_port")] if "tls_port" in node else []
+    if node.get("tls_only") is True and not wanted:
+        yield Problem(("node", "tls_only"), "expected tls_port beside it, found none")
+    if _table(raw, "web").get("tls") is True:
+        wanted.append(("web", "tls"))
+    for location, table in _rows(raw, "destinations"):
+        if table.get("tls") is True:
+            wanted.append((*location, "tls"))
+        elif "tls_name" in table:
+            yield Problem((*location, "tls_name"), "expected tls = true beside it")
+    for row in _rows(raw, "peers"):
+        yield from _peer_tls(row, has_port="tls_port" in node)
+    for location in wanted if "tls" not in raw else ():
+        yield Problem(location, "expected a table [tls] with the node's certificate, found none")
+
+
+def _peer_tls(row: Row, *, has_port: bool) -> Iterator[Problem]:
+    location, peer = row
+    if peer.get("tls") is not True:
+        if "certificate" in peer:
+            yield Problem((*location, "certificate"), "expected tls = true beside it")
+        return
+    if "certificate" not in peer:
+        sentence = "expected certificate beside it, which tells this peer from others, found none"
+        yield Problem((*location, "tls"), sentence)
+    if not has_port:
+        yield Problem((*location, "tls"), "expected node.tls_port to be set, found none")
+
+
+def _table(raw: Raw, name: str) -> Mapping[str, Any]:
+    table = raw.get(name)
+    return table if isinstance(table, dict) else {}

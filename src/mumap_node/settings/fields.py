@@ -19,6 +19,7 @@ AE_TITLE_MAXIMUM = 16
 _AE_CHARACTERS = re.compile(r"[\x20-\x5B\x5D-\x7E]+")  # ISO 646 without backslash and controls
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")  # SHA-256
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 _UID_MAXIMUM = 64  # characters, PS3.5 9.1
 _HOST_MAXIMUM = 253  # characters of a DNS name, RFC 1035 2.3.4
@@ -55,6 +56,18 @@ def _host(text: str) -> str:
     is_name = len(text) <= _HOST_MAXIMUM and all(map(_HOST_LABEL.fullmatch, labels))
     if parse_address(text) is None and (not is_name or labels[-1].isdigit()):
         raise ValueError('expected a host name or an IP address, such as "pacs.example.org"')
+    return text
+
+
+def _certificate_name(text: str) -> str:
+    if not _FINGERPRINT.fullmatch(text):
+        try:
+            _host(text)
+        except ValueError:
+            raise ValueError(
+                'expected a name in the certificate, such as "spect1.example.org", or its SHA-256 '
+                "fingerprint: 64 hexadecimal digits, with colons or without"
+            ) from None
     return text
 
 
@@ -146,6 +159,9 @@ BindAddress = Annotated[str, AfterValidator(_bind_address)]
 
 Host = Annotated[str, AfterValidator(_host)]
 """Host name or IP address of another machine."""
+
+CertificateName = Annotated[str, AfterValidator(_certificate_name)]
+"""What identifies a certificate: a host name or address in it, or its SHA-256 fingerprint."""
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 """TCP port."""

@@ -18,6 +18,12 @@ from mumap_node.settings.tables import Node, Settings, default_models_dir
 ADDRESS_IN_FILE = "file:"
 """Begins a database_url that says where the address is, instead of being it."""
 
+_PATHS = {
+    "node": ("data_dir", "models_dir"),
+    "tls": ("certificate", "key", "authorities"),
+}
+"""Keys that are paths, by table."""
+
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
 
 
@@ -71,11 +77,13 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _resolve(raw: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Fill in what the file only points to."""
-    node = raw.setdefault("node", {})
-    if isinstance(node, dict):
-        for key in ("data_dir", "models_dir"):
-            if isinstance(node.get(key), str) and node[key]:
-                node[key] = str(folder / node[key])
+    raw.setdefault("node", {})
+    for name, keys in _PATHS.items():
+        table = raw.get(name)
+        if isinstance(table, dict):
+            for key in keys:
+                if isinstance(table.get(key), str) and table[key]:
+                    table[key] = str(folder / table[key])
     engine = raw.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("database_url"), str):
         yield from _resolve_database_url(engine, folder)

@@ -20,6 +20,7 @@ from mumap_node.settings.tables import (
     Route,
     Settings,
     Table,
+    Tls,
     Watch,
     Web,
 )
@@ -35,6 +36,7 @@ TABLES: Mapping[str, type[Table]] = {
     "delivery": Delivery,
     "retention": Retention,
     "web": Web,
+    "tls": Tls,
     "peers": Peer,
     "destinations": Destination,
     "routes": Route,

@@ -11,6 +11,7 @@ from mumap_node.imaging.findings import Relaxable
 from mumap_node.settings.fields import (
     AETitle,
     BindAddress,
+    CertificateName,
     Count,
     FilePath,
     Flag,
@@ -60,7 +61,13 @@ class Node(Table):
     """Address the DICOM port listens on."""
 
     port: ListenPort = 11112
-    """DICOM port."""
+    """DICOM port for clear text."""
+
+    tls_port: ListenPort | None = None
+    """DICOM port for TLS; left out for none. The registered one is 2762."""
+
+    tls_only: Flag = False
+    """Whether the port for clear text stays closed."""
 
     data_dir: FilePath = Path("/var/lib/mumap-node")
     """Folder of the spool and the embedded database; on a local disk."""
@@ -129,6 +136,22 @@ class Web(Table):
     port: ListenPort = 8080
     """HTTP port."""
 
+    tls: Flag = False
+    """Whether the page is HTTPS, with the certificate of [tls]."""
+
+
+class Tls(Table):
+    """The node's certificate, for every connection by TLS; files in PEM."""
+
+    certificate: FilePath
+    """File of the node's certificate, followed by those between it and an authority."""
+
+    key: FilePath
+    """File of its private key, without a password."""
+
+    authorities: FilePath
+    """File of the certificates that issue those of peers and destinations."""
+
 
 class Peer(Table):
     """Who may open associations; everybody else is refused."""
@@ -144,6 +167,12 @@ class Peer(Table):
 
     reply_to: str = ""
     """Name of the destination that "sender" means in a route; empty for none."""
+
+    tls: Flag = False
+    """Whether it may come by TLS only."""
+
+    certificate: CertificateName | None = None
+    """What identifies its certificate: a name in it, or its SHA-256 fingerprint."""
 
 
 class Destination(Table):
@@ -163,6 +192,12 @@ class Destination(Table):
 
     profile: str = "standard"
     """How maps are encoded for it."""
+
+    tls: Flag = False
+    """Whether it is called by TLS."""
+
+    tls_name: Host | None = None
+    """Name its certificate must have; left out, the host."""
 
 
 class Route(Table):
@@ -238,6 +273,7 @@ class Settings(Table):
     delivery: Delivery = Delivery()
     retention: Retention = Retention()
     web: Web = Web()
+    tls: Tls | None = None
     peers: Tuple[Peer] = ()
     destinations: Tuple[Destination] = ()
     routes: Tuple[Route] = ()

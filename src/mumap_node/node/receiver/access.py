@@ -11,13 +11,22 @@ from dataclasses import dataclass
 from pydicom.uid import UID
 
 from mumap_node.node.routing import Peer, find_peer
+from mumap_node.node.tls.certificates import PeerCertificate
+from mumap_node.node.tls.failures import Failure
+from mumap_node.node.tls.files import TlsFiles
 
 NO_CALLED = (1, 1, 7)
 NO_CALLING = (1, 1, 3)
 NO_ROOM = (2, 3, 2)
+NO_REASON = (1, 1, 1)
+
+DICOM_TLS_PORT = 2762
+"""Registered for DICOM over TLS (IANA: dicom-tls)."""
 
 MOST_NAMES = 5
-"""SOP classes a sentence names."""
+"""SOP classes, or names of a certificate, that a sentence names."""
+
+_SETTABLE = re.compile(r"[A-Za-z0-9._:-]+")  # names the settings take: no words, no wildcards
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +92,74 @@ def refuse_titles(
     return Refusal(
         reason="peer-address",
         sentence=f"expected peer {known.name!r} to call from its hosts, found {address}",
-        settings=_moved_peer(known, address),
+        settings=_known_peer(known, address),
         wire=NO_CALLING,
     )
+
+
+def refuse_certificate(peer: Peer, found: PeerCertificate | None) -> Refusal | None:
+    """Why a peer is not believed to be itself; None where it is.
+
+    Args:
+        peer: Whom the caller says to be.
+        found: The certificate it showed; None in clear text.
+    """
+    if not peer.certificate or (found is not None and found.is_of(peer.certificate)):
+        return None
+    if found is None:
+        return Refusal(
+            reason="peer-without-tls",
+            sentence=f"expected peer {peer.name!r} to come by TLS, found clear text; correct it at "
+            "the sender, or here",
+            settings=f"{_known_peer(peer)}tls = false\n",
+            wire=NO_REASON,
+        )
+    names = ", ".join((*found.names[:MOST_NAMES], f"sha256 {found.fingerprint}"))
+    shown = next(filter(_SETTABLE.fullmatch, found.names), found.fingerprint)
+    return Refusal(
+        reason="peer-certificate",
+        sentence=f"expected peer {peer.name!r} to show the certificate of {peer.certificate}, "
+        f"found that of {names}",
+        settings=f"{_known_peer(peer)}tls = true\ncertificate = {_quoted(shown)}\n",
+        wire=NO_REASON,
+    )
+
+
+def refuse_tls(tls_port: int | None) -> Refusal:
+    """Why TLS is not answered on the port for clear text.
+
+    Args:
+        tls_port: Where it is; None for nowhere.
+    """
+    where = "node.tls_port is not set" if tls_port is None else f"TLS is on port {tls_port}"
+    files = "".join(f'{name} = "/path/of/{name}.pem"\n' for name in TlsFiles.__slots__)
+    lines = f"[node]\ntls_port = {DICOM_TLS_PORT}\n\n[tls]\n{files}"
+    return Refusal(
+        reason="tls-on-clear-port",
+        sentence=f"expected clear text on this port, found TLS; {where}",
+        settings=lines if tls_port is None else "",
+        wire=NO_REASON,  # never sent, here and below: there is no common language
+    )
+
+
+def refuse_clear_text(port: int | None) -> Refusal:
+    """Why clear text is not answered on the port for TLS.
+
+    Args:
+        port: Where it is; None for nowhere.
+    """
+    where = "node.tls_only is set" if port is None else f"clear text is on port {port}"
+    return Refusal(
+        reason="clear-text-on-tls-port",
+        sentence=f"expected TLS on this port, found clear text; {where}",
+        settings="[node]\ntls_only = false\n" if port is None else "",
+        wire=NO_REASON,
+    )
+
+
+def refuse_handshake(failure: Failure) -> Refusal:
+    """Why TLS with a caller did not come about; what mends it is a certificate, not a setting."""
+    return Refusal(failure.reason, failure.sentence, settings="", wire=NO_REASON)
 
 
 def refuse_for_now(limit: int) -> Refusal:
@@ -141,8 +215,8 @@ def _new_peer(ae_title: str, address: str) -> str:
     )
 
 
-def _moved_peer(peer: Peer, address: str) -> str:
-    hosts = [*(_host(str(network)) for network in peer.networks), address]
+def _known_peer(peer: Peer, *more_hosts: str) -> str:
+    hosts = [*(_host(str(network)) for network in peer.networks), *more_hosts]
     return (
         f"[[peers]]\nname = {_quoted(peer.name)}\nae_title = {_quoted(peer.ae_title)}\n"
         f"hosts = [{', '.join(map(_quoted, hosts))}]\n"

@@ -8,6 +8,7 @@ import structlog
 from mumap_node.node.receiver.access import (
     Refusal,
     refuse_address,
+    refuse_certificate,
     refuse_contexts,
     refuse_for_now,
     refuse_titles,
@@ -50,7 +51,7 @@ class Door:
         """Whether anybody may call from this IP address."""
         refusal = refuse_address(self._peers, address)
         if refusal is not None:
-            self._turn_away(Caller("", "", address), refusal)
+            self.turn_away(Caller("", "", address), refusal)
         return refusal is None
 
     def admit(self, connection: Stoppable, caller: Caller) -> Caller | Refusal:
@@ -63,12 +64,14 @@ class Door:
             calling=calling,
             address=address,
         )
+        peer = find_peer(self._peers, calling, address)
+        if refusal is None and peer is not None:
+            refusal = refuse_certificate(peer, caller.certificate)
         if refusal is None and not self.places.open(connection):
             refusal = refuse_for_now(self._max_associations)
         if refusal is not None:
-            self._turn_away(caller, refusal)
+            self.turn_away(caller, refusal)
             return refusal
-        peer = find_peer(self._peers, calling, address)
         return replace(caller, peer=peer.name if peer else "")
 
     def note_useless(
@@ -81,9 +84,9 @@ class Door:
             proposed: SOP classes it proposed.
             accepted: SOP classes this node takes.
         """
-        self._turn_away(caller, refuse_contexts(proposed, accepted))
+        self.turn_away(caller, refuse_contexts(proposed, accepted))
 
-    def _turn_away(self, caller: Caller, refusal: Refusal) -> None:
+    def turn_away(self, caller: Caller, refusal: Refusal) -> None:
         """Say who, why, and what to write into the settings to let them in."""
         calling, called = caller.calling_ae_title, caller.called_ae_title
         told = {

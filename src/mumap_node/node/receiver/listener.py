@@ -2,12 +2,16 @@
 
 Whoever may not call from an IP address is turned away before anything is created for it. Silent
 connections are not associations: they take no place of one, and are closed after some seconds.
+TLS is negotiated in the thread of its connection.
 """
 
+import math
 import socket
 import socketserver
+import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import structlog
@@ -27,6 +31,7 @@ from pynetdicom.transport import (
 
 from mumap_node.node.receiver.access import Refusal
 from mumap_node.node.receiver.door import Door
+from mumap_node.node.receiver.handshake import Patience, Spoken, begin
 from mumap_node.node.receiver.stepping import (
     WAIT_SECONDS,
     BoundedDimse,
@@ -35,6 +40,7 @@ from mumap_node.node.receiver.stepping import (
 )
 from mumap_node.node.reception import Caller
 from mumap_node.node.routing import parse_address
+from mumap_node.node.tls.certificates import certificate_of
 
 _log = structlog.get_logger()
 
@@ -49,6 +55,7 @@ class Listener(ThreadedAssociationServer):
     Attributes:
         door: Lets callers in.
         store: Serves C-STORE.
+        spoken: Clear text or TLS.
     """
 
     request_queue_size = 128  # a burst of senders waits here rather than being refused
@@ -60,6 +67,7 @@ class Listener(ThreadedAssociationServer):
         address: tuple[str, int],
         door: Door,
         store: Store,
+        spoken: Spoken = Spoken(),  # noqa: B008  (frozen)
     ) -> None:
         """Bind the port.
 
@@ -68,11 +76,12 @@ class Listener(ThreadedAssociationServer):
             address: IP address and port to listen on; port 0 for a free one.
             door: Lets callers in.
             store: Serves C-STORE.
+            spoken: Clear text or TLS.
 
         Raises:
             OSError: It cannot be bound.
         """
-        self.door, self.store = door, store
+        self.door, self.store, self.spoken = door, store, spoken
         super().__init__(ae, address, ae.ae_title, ae.supported_contexts)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -145,8 +154,12 @@ class StorageAssociation(Association):
     def admit(self) -> Refusal | None:
         """Why the peer gets no association; None where it does, and a place is taken."""
         request = cast(A_ASSOCIATE, self.requestor.primitive)
-        titles = request.calling_ae_title.strip(), request.called_ae_title.strip()
-        found = self._server.door.admit(self, Caller(*titles, self.caller.address))
+        caller = replace(
+            self.caller,
+            calling_ae_title=request.calling_ae_title.strip(),
+            called_ae_title=request.called_ae_title.strip(),
+        )
+        found = self._server.door.admit(self, caller)
         if isinstance(found, Refusal):
             return found
         self.caller = found
@@ -168,7 +181,8 @@ class StorageAssociation(Association):
         began = time.monotonic()
         self._server.door.places.enter(self)
         try:
-            super().run_reactor()
+            if self._begin():
+                super().run_reactor()
         # pynetdicom raises whatever a peer's bytes provoke; it must not end the thread unheard.
         except Exception:  # noqa: BLE001
             _log.exception("association.failed", peer=self.caller.peer, address=self.caller.address)
@@ -184,6 +198,22 @@ class StorageAssociation(Association):
                 outcome="released" if self.is_released else "aborted",
                 seconds=round(time.monotonic() - began, 3),
             )
+
+    def _begin(self) -> bool:
+        """Whether the peer speaks what the port does; where that is TLS, it is negotiated."""
+        transport = cast(BulkSocket, self.dul.socket)
+        plain = cast(socket.socket, transport.socket)
+        patience = Patience(self.acse_timeout or math.inf, lambda: self._is_stopping)
+        begun = begin(plain, self._server.spoken, patience)
+        if isinstance(begun, Refusal):
+            self._server.door.turn_away(self.caller, begun)
+        if not isinstance(begun, socket.socket):
+            return False
+        if isinstance(begun, ssl.SSLSocket):
+            begun.settimeout(self.acse_timeout)
+            transport.socket = begun
+            self.caller = replace(self.caller, certificate=certificate_of(begun))
+        return True
 
     def _run_reactor(self) -> None:
         """Serve requests as they come; the end of it all is left to pynetdicom's own loop."""

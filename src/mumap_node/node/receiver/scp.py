@@ -4,6 +4,8 @@ Every object is stored as it came and answered for only then; looking into it is
 """
 
 import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +18,9 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.receiver.door import Door
-from mumap_node.node.receiver.listener import Listener
+from mumap_node.node.receiver.handshake import Spoken
+from mumap_node.node.receiver.listener import Listener, Store
+from mumap_node.node.receiver.places import Places
 from mumap_node.node.reception import (
     IMPLEMENTATION_VERSION_NAME,
     TRANSFER_SYNTAXES,
@@ -25,6 +29,8 @@ from mumap_node.node.reception import (
 from mumap_node.node.rejections import Rejections
 from mumap_node.node.routing import Peer
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.tls.contexts import RenewedContext, server_context
+from mumap_node.node.tls.files import TlsFiles
 
 NM_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.20"
 """Nuclear Medicine Image Storage (PS3.4 B.5)."""
@@ -46,45 +52,64 @@ class ReceiverOptions:
     Attributes:
         ae_title: Of this node; associations that ask for another are rejected.
         bind: IP address to listen on, such as "0.0.0.0" or "::" for all.
-        port: 0 for a free one.
+        port: For clear text; 0 for a free one, None for none.
         peers: Who may open associations; nobody else may.
         max_associations: Open at once; further ones are rejected for the moment.
         min_free_gb: Free space in GB (10^9 bytes) below which objects are refused.
         storage_classes: UIDs of the SOP classes that are accepted.
         request_seconds: A connection without an association lasts that long.
         silence_seconds: Longest silence within an association before it is aborted.
+        tls_port: For TLS; 0 for a free one, None for none.
+        tls: The node's certificate, where there is a port for TLS.
     """
 
     ae_title: str
     bind: str
-    port: int
+    port: int | None
     peers: tuple[Peer, ...]
     max_associations: int = 50
     min_free_gb: float = 2.0
     storage_classes: tuple[str, ...] = (NM_IMAGE_STORAGE,)
     request_seconds: float = 10.0
     silence_seconds: float = 60.0
+    tls_port: int | None = None
+    tls: TlsFiles | None = None
 
 
 class Receiver:
     """A running receiver.
 
     Attributes:
-        port: Where it listens.
+        port: Where it listens for clear text; 0 for nowhere.
+        tls_port: Where it listens for TLS; 0 for nowhere.
     """
 
-    def __init__(self, listener: Listener) -> None:
-        """Start to take connections."""
-        self._listener = listener
-        self.port: int = listener.server_address[1]
-        self._thread = threading.Thread(
-            target=listener.serve_forever, args=(0.1,), name="listener", daemon=True
-        )
-        self._thread.start()
+    def __init__(self, listeners: Sequence[Listener], places: Places) -> None:
+        """Start to take connections.
+
+        Args:
+            listeners: For clear text, for TLS, or for both.
+            places: Who is connected.
+        """
+        self._listeners, self._places = listeners, places
+        self.port = self.tls_port = 0
+        for listener in listeners:
+            if listener.spoken.tls is None:
+                self.port = listener.server_address[1]
+            else:
+                self.tls_port = listener.server_address[1]
+        self._threads = [
+            threading.Thread(
+                target=listener.serve_forever, args=(0.1,), name="listener", daemon=True
+            )
+            for listener in listeners
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def is_listening(self) -> bool:
         """Whether connections are still taken."""
-        return self._thread.is_alive()
+        return any(thread.is_alive() for thread in self._threads)
 
     def drain(self, seconds: float) -> bool:
         """Take no more connections, let open associations finish, then abort what is left.
@@ -95,9 +120,9 @@ class Receiver:
         Returns:
             Whether all of them finished by themselves.
         """
-        self._listener.shutdown()
-        self._listener.server_close()
-        places = self._listener.door.places
+        for listener in self._listeners:
+            listener.shutdown()
+        places = self._places
         places.stop_silent()
         if places.wait_until_closed(seconds):
             _log.info("receiver.drained", count=0)
@@ -112,25 +137,47 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
     """Begin to receive into a spool.
 
     Raises:
-        ConfigurationError: The address cannot be listened on.
+        ConfigurationError: An address cannot be listened on, or TLS not be spoken.
         OSError: The spool cannot be tidied up.
     """
-    store = partial(receive_object, spool, options.min_free_gb)
-    address = (options.bind, options.port)
-    rejections = Rejections(spool.run, partial(datetime.now, UTC))
+    now = partial(datetime.now, UTC)
+    tls = RenewedContext(options.tls, server_context, now) if options.tls else None
+    rejections = Rejections(spool.run, now)
     door = Door(options.ae_title, options.peers, options.max_associations, rejections)
+    listen = partial(_listen, options, door, partial(receive_object, spool, options.min_free_gb))
+    with ExitStack() as bound:
+        listeners = []
+        if options.port is not None:
+            spoken = Spoken(other_port=options.tls_port)
+            listeners.append(bound.enter_context(listen(options.port, spoken)))
+        if options.tls_port is not None and tls is not None:
+            spoken = Spoken(tls, other_port=options.port)
+            listeners.append(bound.enter_context(listen(options.tls_port, spoken)))
+        # Only once the ports are ours: a receiver before us may still be finishing what it began.
+        leftovers = spool.clear_unfinished_arrivals()
+        bound.pop_all()
+    receiver = Receiver(listeners, door.places)
+    for listener in listeners:
+        _log.info(
+            "receiver.started",
+            address=options.bind,
+            port=listener.server_address[1],
+            outcome="tls" if listener.spoken.tls else "clear text",
+            count=leftovers,
+        )
+    return receiver
+
+
+def _listen(
+    options: ReceiverOptions, door: Door, store: Store, port: int, spoken: Spoken
+) -> Listener:
     try:
-        listener = Listener(_application_entity(options), address, door, store)
+        return Listener(_application_entity(options), (options.bind, port), door, store, spoken)
     except OSError as error:
         raise ConfigurationError(
             "port-not-available",
-            [f"expected to listen on {options.bind} port {options.port}, found: {error.strerror}"],
+            [f"expected to listen on {options.bind} port {port}, found: {error.strerror}"],
         ) from error
-    # Only once the port is ours: a receiver before us may still be finishing what it began.
-    leftovers = spool.clear_unfinished_arrivals()
-    receiver = Receiver(listener)
-    _log.info("receiver.started", address=options.bind, port=receiver.port, count=leftovers)
-    return receiver
 
 
 def _application_entity(options: ReceiverOptions) -> ApplicationEntity:

@@ -10,6 +10,7 @@ import contextlib
 import math
 import select
 import socket
+import ssl
 import struct
 import time
 from typing import Any, cast
@@ -45,6 +46,8 @@ class BulkSocket(AssociationSocket):
         if connection is None or connection.fileno() < 0:
             time.sleep(self.select_timeout)
             return False
+        if isinstance(connection, ssl.SSLSocket) and connection.pending():
+            return True  # decrypted already: the rest of a record is no longer on the wire
         poll = select.poll()  # not select(), which knows descriptors up to 1023 only
         poll.register(connection, select.POLLIN)
         return bool(poll.poll(self.select_timeout * 1000))

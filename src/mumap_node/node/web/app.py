@@ -70,7 +70,7 @@ def _add_health(app: FastAPI, watch: Watch) -> None:
     def ready() -> JSONResponse:
         """The node can do its work: one entry per thing it depends on."""
         checks = look(watch, datetime.now(UTC))
-        is_ready = all(check.ok for check in checks)
+        is_ready = all(check.ok or not check.hinders for check in checks)
         content = {
             "status": "ready" if is_ready else "not ready",
             "checks": [{**asdict(check), "ok": check.ok} for check in checks],

@@ -13,6 +13,8 @@ from mumap_node.errors import TransientError
 from mumap_node.node.jobs.dossier import read_dossier
 from mumap_node.node.presence import is_present
 from mumap_node.node.spool.files import RecordDamagedError, Spool
+from mumap_node.node.tls.certificates import WARNING_TIME, date_troubles
+from mumap_node.node.tls.files import TlsFiles
 
 PROCESSES = ("receiver", "worker", "deliverer")
 """Processes every node has beside the page's own."""
@@ -32,11 +34,13 @@ class Check:
         name: What was looked at.
         sentence: Expected and found, for people.
         reason: Stable code of docs/operations.md; empty where all is well.
+        hinders: Whether the node cannot do its work because of it, now.
     """
 
     name: str
     sentence: str
     reason: str = ""
+    hinders: bool = True
 
     @property
     def ok(self) -> bool:
@@ -53,12 +57,14 @@ class Watch:
         min_free_bytes: Free space below which the receiver refuses.
         check_engine: Raises TransientError where the engine's database cannot be used.
         processes: That must live beside the page's own.
+        certificates: The node's, where it has one.
     """
 
     spool: Spool
     min_free_bytes: float
     check_engine: Callable[[], None]
     processes: tuple[str, ...] = PROCESSES
+    certificates: TlsFiles | None = None
 
 
 def look(watch: Watch, now: datetime) -> tuple[Check, ...]:
@@ -74,6 +80,7 @@ def look(watch: Watch, now: datetime) -> tuple[Check, ...]:
         _engine(watch.check_engine),
         *(_process(watch.spool.run, name) for name in watch.processes),
         _queue(watch.spool, now),
+        *([_certificates(watch.certificates, now)] if watch.certificates else ()),
     )
 
 
@@ -145,6 +152,17 @@ def _queue(spool: Spool, now: datetime) -> Check:
         sentence = f"expected no job to wait longer than {limit:g} minutes, found {minutes:.0f}"
         return Check("queue", sentence, reason="queue-stuck")
     return Check("queue", f"the oldest job has waited {minutes:.0f} minutes")
+
+
+def _certificates(files: TlsFiles, now: datetime) -> Check:
+    try:
+        troubles = sorted(date_troubles(files, now), key=lambda trouble: not trouble.stops)
+    except OSError as error:
+        return Check("certificates", f"cannot be read: {error.strerror}", reason="tls-files")
+    if not troubles:
+        return Check("certificates", f"valid for {WARNING_TIME.days} more days")
+    sentences = "; ".join(trouble.sentence for trouble in troubles)
+    return Check("certificates", sentences, troubles[0].reason, hinders=troubles[0].stops)
 
 
 def _waiting_since(spool: Spool) -> Iterator[datetime]:

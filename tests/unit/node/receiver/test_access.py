@@ -1,15 +1,18 @@
 import tomllib
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 
 from mumap_node.node.receiver.access import (
     refuse_address,
+    refuse_certificate,
     refuse_contexts,
     refuse_for_now,
     refuse_titles,
 )
 from mumap_node.node.routing import Peer
+from mumap_node.node.tls.certificates import PeerCertificate
 
 PEERS = (
     Peer("camera", "CAMERA", (ip_network("192.0.2.17"),)),
@@ -54,6 +57,28 @@ def test_a_title_that_is_no_name_gets_one_that_can_be_pasted() -> None:
     assert refusal is not None
     assert 'name = "a-b"' in refusal.settings
     assert 'ae_title = "\\"A\\\\B\\"*"' in refusal.settings
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("SPECT 1 of Radiology", "spect1.example.org"), "spect1.example.org"),
+        (("*.example.org",), "ab" * 32),
+        ((), "ab" * 32),
+    ],
+)
+def test_a_certificate_is_told_by_a_name_the_settings_take(
+    names: tuple[str, ...], told: str
+) -> None:
+    camera = replace(PEERS[0], certificate="camera.example.org")
+    refusal = refuse_certificate(camera, PeerCertificate(names, "ab" * 32))
+    assert refusal is not None
+    (peer,) = tomllib.loads(refusal.settings)["peers"]
+    assert (peer["tls"], peer["certificate"]) == (True, told)
+    assert (
+        refuse_certificate(replace(camera, certificate=told), PeerCertificate(names, "ab" * 32))
+        is None
+    )
 
 
 def test_room_for_more_is_twice_as_much() -> None:

@@ -1,0 +1,1 @@
+"""TLS for DICOM both ways, and for the page."""
