@@ -1,7 +1,7 @@
 """The straight line from a nAC reconstruction, or projections, to the attenuation map."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from pydicom import Dataset
@@ -12,6 +12,7 @@ from mumap_node.dicom.projections.reading import read_projections
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.secondary_capture import write_report
 from mumap_node.dicom.selection import are_projections, select_source
+from mumap_node.dicom.template import Template
 from mumap_node.dicom.writing import Provenance, write_attenuation_map
 from mumap_node.errors import InputRejected
 from mumap_node.imaging import postprocess, preprocess, quality
@@ -66,6 +67,7 @@ class Request:
         assume_parallel_holes: The site's word that projections are of parallel-hole collimators.
         relax: Card limits lowered from fail to warn.
         profiles: Output profiles to write, by name.
+        templates: Templates by their names among the profiles.
         report: Whether a map of projections that may be sent gets a report for people.
     """
 
@@ -74,6 +76,7 @@ class Request:
     relax: frozenset[Relaxable] = frozenset()
     profiles: tuple[str, ...] = ("standard",)
     report: bool = False
+    templates: Mapping[str, Template] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -144,7 +147,13 @@ def make_attenuation_map(
         findings = (*findings, *check_measurement(fit, model.card.measurement))
     objects = {
         profile: write_attenuation_map(
-            whole, dataset, model.card, findings, provenance, energy_kev, profile=profile
+            whole,
+            dataset,
+            model.card,
+            findings,
+            provenance,
+            energy_kev,
+            profile=request.templates.get(profile, profile),
         )
         for profile in request.profiles
     }

@@ -29,6 +29,7 @@ VERBS = (
     "jobs",
     "agreement",
     "models",
+    "template",
     "simulate",
     "train",
     "export",
@@ -401,6 +402,53 @@ class TestMap:
         answer = run("map", source, "-o", tmp_path, "--assume-nac", *option)
         assert answer.returncode == 2
         assert answer.stderr.startswith(reason)
+
+    def test_a_template_and_a_profile_are_too_much(self, tmp_path, source):
+        answer = run("map", source, "-o", tmp_path, "--template", "t", "--profile", "standard")
+        assert answer.returncode == 2
+        assert "found both" in answer.stderr
+
+    def test_a_template_that_is_not_there_is_told(self, tmp_path, source):
+        answer = run("map", source, "-o", tmp_path, "--template", tmp_path / "none.toml")
+        assert answer.returncode == 2
+        assert answer.stderr.startswith("template-not-readable: ")
+
+    def test_a_station_s_own_map_becomes_a_template_and_maps_follow_it(self, tmp_path, source):
+        run("map", source, "-o", tmp_path, *ASSUMING, "--profile", "siemens")
+        stations, template = tmp_path / "stress.mumap-siemens.dcm", tmp_path / "station.toml"
+
+        inspected = run("template", "inspect", stations, "-o", template)
+
+        assert inspected.returncode == 0, inspected.stderr
+        assert "1/cm is stored as 10000" in inspected.stdout
+        edited = template.read_text("utf-8").replace("SYNTHETIC MU-MAP {source}", "ACMAP {source}")
+        template.write_text(edited, "utf-8")
+        again = run("template", "inspect", stations, "-o", template)
+        assert (again.returncode, again.stderr.partition(":")[0]) == (2, "template-exists")
+        assert template.read_text("utf-8") == edited
+
+        by_option = run("map", source, "-o", tmp_path / "a", *ASSUMING, "--template", template)
+        text = SETTINGS.replace(
+            "port = {port}", 'port = {port}\nprofile = "template"\ntemplate = "station.toml"'
+        ).replace('["sender"]', '["archive"]')
+        file = write_settings(tmp_path, 104, text)
+        by_route = run("map", source, "-o", tmp_path / "b", "-c", file)
+        for answer in (by_option, by_route):
+            assert answer.returncode == 0, answer.stderr
+        (one,), (other,) = ([*(tmp_path / name).glob("*.dcm")] for name in "ab")
+        assert one.name == other.name
+        for path in (one, other):
+            assert dcmread(path).SeriesDescription == "SYNTHETIC ACMAP STRESS nAC"
+
+    def test_a_template_is_made_of_nuclear_medicine_only(self, tmp_path):
+        answer = run("template", "inspect", tmp_path)
+        assert answer.returncode == 3
+        assert answer.stderr.startswith("unreadable: ")
+
+    def test_a_template_that_cannot_be_written_is_told(self, source):
+        answer = run("template", "inspect", source, "-o", source / "station.toml")
+        assert answer.returncode == 2
+        assert answer.stderr.startswith("output-not-writable: ")
 
     def test_a_place_that_cannot_be_written_is_told(self, source):
         answer = run("map", source, "-o", source, *ASSUMING)

@@ -297,6 +297,24 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
         'did you mean "standard"?',
     ),
     (
+        "a template that is not meant",
+        {"destinations": GOOD["destinations"] + '\ntemplate = "station.toml"'},
+        'expected a template only beside profile = "template"',
+    ),
+    (
+        "no template",
+        {"destinations": GOOD["destinations"] + '\nprofile = "template"'},
+        'expected a template beside profile = "template", found none',
+    ),
+    (
+        "a template that is not there",
+        {
+            "destinations": GOOD["destinations"]
+            + '\nprofile = "template"\ntemplate = "station.toml"'
+        },
+        "expected a readable template",
+    ),
+    (
         "unknown destination",
         {"routes": 'name = "r"\ndestinations = ["pacz"]'},
         'did you mean "pacs"?',
@@ -446,6 +464,18 @@ def test_a_route_after_one_that_matches_everything_is_a_mistake(problems):
 def test_a_wrong_table_does_not_hide_what_refers_to_it(problems):
     found = problems(destinations=GOOD["destinations"].replace("104", "0"))
     assert len(found) == 1, "the destination has a wrong port, but it is there"
+
+
+def test_the_template_of_a_destination_lies_beside_the_file_and_is_read(load, problems, tmp_path):
+    table = GOOD["destinations"] + '\nprofile = "template"\ntemplate = "station.toml"'
+    (tmp_path / "station.toml").write_text("stored_per_lac = 10000", encoding="utf-8")
+    (destination,) = load(destinations=table).destinations
+    assert destination.template == tmp_path / "station.toml"
+
+    (tmp_path / "station.toml").write_text("stored_per_lac = 1", encoding="utf-8")
+    (problem,) = problems(destinations=table)
+    assert "destinations[1].template" in problem
+    assert "station.toml: stored_per_lac: " in problem
 
 
 def test_a_route_in_shadow_mode_needs_no_destination(load):

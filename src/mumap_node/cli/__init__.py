@@ -20,6 +20,7 @@ from mumap_node.cli import (
     rejected,
     setup,
     simulate,
+    template,
     train,
 )
 from mumap_node.cli.reporting import ExitCode, exit_code_of, report, report_unexpected
@@ -53,6 +54,7 @@ def build_app() -> typer.Typer:
     app.command()(rejected.rejected)
     app.command()(agreement.agreement)
     app.add_typer(models.build_app(), name="models")
+    app.add_typer(template.build_app(), name="template")
     app.command()(simulate.simulate)
     app.command()(train.train)
     app.command()(export.export)

@@ -22,6 +22,10 @@ Model = Annotated[
     str, typer.Option(metavar="NAME", help="Name or folder; then FILE's routes do not count.")
 ]
 Profile = Annotated[str, typer.Option(metavar="NAME", help="Output profile.")]
+Template = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Encodes as a station's own maps: `template inspect`."),
+]
 AssumeNac = Annotated[bool, typer.Option("--assume-nac", help="Silent input is uncorrected.")]
 AssumeParallelHoles = Annotated[
     bool, typer.Option("--assume-parallel-holes", help="Projections are of parallel holes.")
@@ -44,6 +48,7 @@ def map_files(
     output: Output,
     model: Model = "",
     profile: Profile = "",
+    template: Template = None,
     assume_nac: AssumeNac = False,
     assume_parallel_holes: AssumeParallelHoles = False,
     relax: Relax = None,
@@ -60,11 +65,22 @@ def map_files(
     """
     from mumap_node.service.inputs import find_inputs
     from mumap_node.service.mapping import Mapper, Outcome, Wish
+    from mumap_node.settings.templates import read_template
 
+    if profile and template:
+        raise typer.BadParameter("expected --profile or --template, found both")
     quieten()
     settings = _settings(config, profile)
     relaxed = frozenset(relax or ())
-    wish = Wish(model, profile, assume_nac, assume_parallel_holes, relaxed, report)
+    wish = Wish(
+        model,
+        profile,
+        assume_nac,
+        assume_parallel_holes,
+        relaxed,
+        report,
+        read_template(template) if template else None,
+    )
     mapper = Mapper(settings, wish, output)
     answers = []
     for source in find_inputs(inputs):

@@ -19,6 +19,9 @@ PSEUDO_CT = "SYNTHETIC - NOT A CT -"
 REPORT = "SYNTHETIC REPORT"
 """What our objects are called; the name of their source follows."""
 
+SOURCE = "{source}"
+"""Stands for the name of the source in a pattern of a Series Description."""
+
 LONGEST_LO = 64
 """Characters of VR LO (PS3.5 6.2). We keep to as many bytes, which some readers count instead."""
 
@@ -47,13 +50,20 @@ _TYPED = str.maketrans(
 def series_description(source: Dataset, made: str) -> bytes:
     """Says SYNTHETIC and names the source, so that rest and stress are not confused.
 
+    Args:
+        source: The instance something was made of.
+        made: What it is called; the name of the source follows, or stands where SOURCE does.
+
     Returns:
         Encoded in the character set of the source, at most 64 characters and bytes; a source
         name too long loses its middle, since what tells series apart is often at its end.
     """
     name = _source_name(source)
+    pattern = made if SOURCE in made else f"{made} {SOURCE}"
     lengths = range(min(len(name), LONGEST_LO), 0, -1)
-    attempts = (_encoded(f"{made} {_without_middle(name, n)}", source) for n in lengths)
+    attempts = (
+        _encoded(pattern.replace(SOURCE, _without_middle(name, n)), source) for n in lengths
+    )
     return next(encoded for encoded in attempts if len(encoded) <= LONGEST_LO)
 
 

@@ -81,7 +81,7 @@ def read_scale(dataset: Dataset) -> float:
     Raises:
         InputRejected: ``map-scale`` where none does, or two differ.
     """
-    stated = [*_mapped(dataset), *_rescaled(dataset), *_siemens(dataset)]
+    stated = [scale for _, scale in stated_scales(dataset)]
     if not stated:
         raise InputRejected(
             "map-scale",
@@ -92,6 +92,16 @@ def read_scale(dataset: Dataset) -> float:
         found = " and ".join(f"{scale:g}" for scale in stated)
         raise InputRejected("map-scale", f"expected one scale, found {found}")
     return stated[0]
+
+
+def stated_scales(dataset: Dataset) -> list[tuple[str, float]]:
+    """What carries a scale, and the LAC in 1/cm of a stored value of 1 it states.
+
+    Raises:
+        InputRejected: ``map-scale`` where one states no possible scale.
+    """
+    carriers = {"real-world-values": _mapped, "rescale-slope": _rescaled, "siemens": _siemens}
+    return [(name, scale) for name, read in carriers.items() for scale in read(dataset)]
 
 
 def require_plausible(mumap: Volume) -> None:

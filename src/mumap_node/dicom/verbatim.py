@@ -140,7 +140,7 @@ def copy_numbers(source: Dataset, keyword: str, count: int) -> RawDataElement:
     nanometre for any distance within a gantry.
     """
     encoded = value(source, keyword)
-    if not _has_form("DS", encoded.decode("latin-1")):
+    if not has_form("DS", encoded.decode("latin-1")):
         shortened = (format_number_as_ds(number) for number in numbers(source, keyword, count))
         encoded = "\\".join(shortened).encode("ascii")
     return raw_element(Tag(keyword), "DS", encoded)
@@ -193,7 +193,7 @@ def _is_valid(element: Element, source: Dataset, terms: tuple[str, ...], codecs:
     vr, stored = vr_of(element), value_of(element, source)
     encoded = stored.decode("latin-1")
     return (
-        _has_form(vr, encoded)
+        has_form(vr, encoded)
         and (vr not in _TEXT or is_text(stored, codecs))
         and (not terms or text(source, element.tag) in terms)
         and ("\\" not in encoded or dictionary_VM(element.tag) != "1")
@@ -219,7 +219,8 @@ def _put_valid(source: Dataset, target: Dataset, attribute: Attribute, codecs: l
     return attribute.kind != 1
 
 
-def _has_form(vr: str, encoded: str) -> bool:
+def has_form(vr: str, encoded: str) -> bool:
+    """Whether values have the form their VR asks for (PS3.5 6.2), as text in latin-1."""
     stripped = encoded.rstrip("\0 ")
     if vr == "US":
         return len(encoded) == 2

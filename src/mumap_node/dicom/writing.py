@@ -1,6 +1,7 @@
 """An attenuation map to a dataset, as an output profile encodes it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from pydicom import Dataset
@@ -11,10 +12,12 @@ from mumap_node.dicom.profiles.order import Encode, Order
 from mumap_node.dicom.profiles.parametric_map import parametric_map
 from mumap_node.dicom.profiles.pseudo_ct import NAME as PSEUDO_CT
 from mumap_node.dicom.profiles.pseudo_ct import pseudo_ct
+from mumap_node.dicom.profiles.template import as_template
 from mumap_node.dicom.projections.header import as_reconstruction
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.quiet import quiet
 from mumap_node.dicom.selection import are_projections
+from mumap_node.dicom.template import Template
 from mumap_node.imaging.findings import Finding
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Quantity, Volume
@@ -60,7 +63,7 @@ def write_attenuation_map(
     provenance: Provenance,
     emission_energy_kev: float,
     *,
-    profile: str = "standard",
+    profile: str | Template = "standard",
 ) -> Sequence[Dataset]:
     """Encode a map as a new series in the study of its source.
 
@@ -74,7 +77,7 @@ def write_attenuation_map(
         findings: Every check, written into the object.
         provenance: Who made it, when and with what.
         emission_energy_kev: Photon energy the LACs hold for.
-        profile: One that ``encoding`` knows.
+        profile: One that ``encoding`` knows, or the template of a station's own maps.
 
     Returns:
         The objects of the series, with file meta information; ``files.to_bytes`` encodes them.
@@ -82,7 +85,10 @@ def write_attenuation_map(
     Raises:
         ValueError: A volume that is no map on the grid of the source, or an unknown profile.
     """
-    encode = encoding(profile)
+    if isinstance(profile, Template):
+        encode: Encode = partial(as_template, template=profile)
+    else:
+        encode = encoding(profile)
     if mumap.quantity is not Quantity.LAC_PER_CM:
         raise ValueError(f"expected LAC in 1/cm, found {mumap.quantity}")
     header = as_reconstruction(source, mumap.geometry) if are_projections(source) else source

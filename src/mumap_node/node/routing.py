@@ -17,6 +17,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 from mumap_node.dicom.elements import PYDICOM_ERRORS, find, items
+from mumap_node.dicom.personal import is_personal
 from mumap_node.dicom.quiet import quiet
 from mumap_node.errors import InputRejected
 from mumap_node.imaging.findings import Relaxable
@@ -47,13 +48,6 @@ LONGEST_SHOWN = 64
 
 # What looking at a broken value may raise.
 _BROKEN_VALUE = (*PYDICOM_ERRORS, ArithmeticError, BytesLengthException, InputRejected)
-
-# 0010 patient, 0032 and 0040 order and procedure, 0038 visit: PS3.6.
-_PERSONAL_GROUPS = frozenset({0x0010, 0x0032, 0x0038, 0x0040})
-# Persons, identities, dates and long free text; short text (CS, LO, SH) is what routes live on.
-_PERSONAL_VRS = frozenset({"AS", "DA", "DT", "LT", "PN", "ST", "TM", "UC", "UI", "UR", "UT"})
-_PERSONAL_KEYWORDS = frozenset({"AccessionNumber", "StudyID", "DeviceUID"})
-_SAFE_KEYWORDS = frozenset({"SOPClassUID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +295,4 @@ def _is_personal(path: str) -> bool:
 
 def _is_personal_keyword(keyword: str) -> bool:
     tag = tag_for_keyword(keyword)
-    if tag is None or keyword in _PERSONAL_KEYWORDS:
-        return True
-    if keyword in _SAFE_KEYWORDS:
-        return False
-    return tag >> 16 in _PERSONAL_GROUPS or dictionary_VR(tag) in _PERSONAL_VRS
+    return tag is None or is_personal(tag)

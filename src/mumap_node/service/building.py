@@ -1,14 +1,18 @@
 """From the settings to the plain values the processes are built of."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mumap_node.dicom.template import Template
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.routing import Destination, Peer, Route
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.files import TlsFiles, TlsTarget
 from mumap_node.settings.tables import Settings
+from mumap_node.settings.templates import read_template
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 """CT Image Storage. Source: PS3.4 B.5."""
@@ -25,8 +29,15 @@ def peers(settings: Settings) -> tuple[Peer, ...]:
     )
 
 
-def destinations(settings: Settings) -> dict[str, Destination]:
-    """Where maps may go, by name."""
+def destinations(
+    settings: Settings, templates: Mapping[str, Template] = MappingProxyType({})
+) -> dict[str, Destination]:
+    """Where maps may go, by name.
+
+    Args:
+        settings: Valid ones.
+        templates: As ``templates`` gives them to who makes maps: their names are profiles then.
+    """
     files = tls_files(settings)
     return {
         table.name: Destination(
@@ -34,7 +45,7 @@ def destinations(settings: Settings) -> dict[str, Destination]:
             ae_title=table.ae_title,
             host=table.host,
             port=table.port,
-            profile=table.profile,
+            profile=templates[table.name].name if table.name in templates else table.profile,
             tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
         )
         for table in settings.destinations
@@ -45,6 +56,24 @@ def tls_files(settings: Settings) -> TlsFiles | None:
     """The node's certificate; None where it has none, and nothing in the settings needs one."""
     tls = settings.tls
     return TlsFiles(tls.certificate, tls.key, tls.authorities) if tls else None
+
+
+def templates(settings: Settings) -> dict[str, Template]:
+    """Templates by the destinations that name one.
+
+    Raises:
+        ConfigurationError: ``template-not-readable`` or ``template-invalid``.
+    """
+    return {
+        table.name: read_template(table.template)
+        for table in settings.destinations
+        if table.template is not None
+    }
+
+
+def by_profile(templates: Iterable[Template]) -> dict[str, Template]:
+    """Templates by their names among the profiles."""
+    return {template.name: template for template in templates}
 
 
 def routes(settings: Settings) -> tuple[Route, ...]:

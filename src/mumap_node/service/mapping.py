@@ -1,6 +1,6 @@
 """`map`: the line on files, without network, spool or engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from mumap_node.dicom.elements import text
 from mumap_node.dicom.files import to_bytes
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.selection import is_own_map
+from mumap_node.dicom.template import Template
 from mumap_node.dicom.writing import in_file_name
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Relaxable, Verdict
@@ -48,6 +49,7 @@ class Wish:
         assume_parallel_holes: The person's word that projections are of parallel holes.
         relax: Limits lowered from fail to warn.
         report: Whether maps of projections get a report.
+        template: Of a station's own maps, in place of a profile.
     """
 
     model: str = ""
@@ -56,6 +58,7 @@ class Wish:
     assume_parallel_holes: bool = False
     relax: frozenset[Relaxable] = frozenset()
     report: bool = False
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Mapper:
     def __init__(self, settings: Settings, wish: Wish, output: Path) -> None:
         """Prepare; ``output`` is created when the first map is written."""
         self._settings, self._wish, self._output = settings, wish, output
+        self._templates = building.templates(settings)
         self._routes = () if wish.model else building.routes(settings)
         self._models: dict[Place, LoadedModel] = {}
         self._names: set[str] = set()
@@ -121,7 +125,8 @@ class Mapper:
 
     def _make(self, source: Path, dataset: Dataset, route: Route | None) -> Answer:
         loaded = self._model(self._wish.model or (route.model if route else ""))
-        request = _request(self._wish, route, self._profiles(route))
+        wished = (self._wish.template,) if self._wish.template else self._templates.values()
+        request = _request(self._wish, route, self._profiles(route), building.by_profile(wished))
         made = make_attenuation_map(
             dataset, loaded.model, request, self._provenance(request, loaded.runtime)
         )
@@ -144,9 +149,11 @@ class Mapper:
         return self._models[place]
 
     def _profiles(self, route: Route | None) -> tuple[str, ...]:
+        if self._wish.template:
+            return (self._wish.template.name,)
         if self._wish.profile:
             return (self._wish.profile,)
-        known = building.destinations(self._settings)
+        known = building.destinations(self._settings, self._templates)
         names = route.destinations if route else ()
         profiles = dict.fromkeys(known[name].profile for name in names if name in known)
         return tuple(profiles) or ("standard",)
@@ -193,7 +200,12 @@ def _calling_ae_title(dataset: Dataset) -> str:
     return text(dataset.file_meta, "SourceApplicationEntityTitle")
 
 
-def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Request:
+def _request(
+    wish: Wish,
+    route: Route | None,
+    profiles: tuple[str, ...],
+    templates: Mapping[str, Template],
+) -> Request:
     """The route's word and the person's; with a model named, there is no route here."""
     return Request(
         assume_nac=wish.assume_nac or (route is not None and route.assume_nac),
@@ -202,4 +214,5 @@ def _request(wish: Wish, route: Route | None, profiles: tuple[str, ...]) -> Requ
         relax=wish.relax | (route.relax if route else frozenset()),
         profiles=profiles,
         report=wish.report or (route is not None and route.report),
+        templates=templates,
     )

@@ -16,14 +16,20 @@ from mumap_node.settings.tables import Settings
 def worker_options(settings: Settings) -> WorkerOptions:
     """How a worker works with these settings."""
     store = ModelStore(settings.node.models_dir)
+    templates = building.templates(settings)
     return WorkerOptions(
         rules=Rules(
             routes=building.routes(settings),
             peers=building.peers(settings),
-            destinations=building.destinations(settings),
+            destinations=building.destinations(settings, templates),
             load_card=lambda name: store.load_card(name or DEFAULT_MODEL),
         ),
-        making=MakingOptions(settings.node.ae_title, __version__, ZoneInfo(settings.node.timezone)),
+        making=MakingOptions(
+            settings.node.ae_title,
+            __version__,
+            ZoneInfo(settings.node.timezone),
+            building.by_profile(templates.values()),
+        ),
         retention=Retention(settings.retention.spool_days, settings.retention.jobs_days),
     )
 

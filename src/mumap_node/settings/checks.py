@@ -6,16 +6,20 @@ not hide what is wrong between the others.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from pydicom.datadict import keyword_dict
 
+from mumap_node.dicom.template import PROFILE as TEMPLATE
+from mumap_node.errors import ConfigurationError
 from mumap_node.node.fetcher.keys import SERIES_KEYS, STUDY_KEYS
 from mumap_node.node.routing import CALLING_AE_TITLE, SENDER, Network, path_problem
 from mumap_node.settings.fields import parse_network
 from mumap_node.settings.problems import LISTS, Location, Problem, expected_and_found, shown
 from mumap_node.settings.suggestions import did_you_mean
 from mumap_node.settings.tables import Node, Retention, Web
+from mumap_node.settings.templates import read_template
 
 Raw = Mapping[str, Any]
 Row = tuple[Location, Mapping[str, Any]]
@@ -107,6 +111,7 @@ def _destinations(raw: Raw, profiles: Collection[str], encoding: Encoding) -> It
     for row in _rows(raw, "destinations"):
         location, table = row
         yield from _profile(row, profiles, encoding)
+        yield from _template(location, table)
         if table.get("name") == SENDER:
             yield Problem(
                 (*location, "name"),
@@ -117,11 +122,25 @@ def _destinations(raw: Raw, profiles: Collection[str], encoding: Encoding) -> It
 def _profile(row: Row, profiles: Collection[str], encoding: Encoding) -> Iterator[Problem]:
     location, table = row
     profile = table.get("profile", "")
-    if isinstance(profile, str) and profile:
+    if isinstance(profile, str) and profile not in ("", TEMPLATE):
         try:
             encoding(profile)
         except ValueError as error:
             yield Problem((*location, "profile"), f"{error}{did_you_mean(profile, profiles)}")
+
+
+def _template(location: Location, table: Mapping[str, Any]) -> Iterator[Problem]:
+    here, path = (*location, "template"), table.get("template")
+    is_meant = table.get("profile") == TEMPLATE
+    if is_meant and not path:
+        yield Problem(here, f'expected a template beside profile = "{TEMPLATE}", found none')
+    elif path and not is_meant:
+        yield Problem(here, f'expected a template only beside profile = "{TEMPLATE}"')
+    elif isinstance(path, str) and path:
+        try:
+            read_template(Path(path))
+        except ConfigurationError as error:
+            yield from (Problem(here, problem) for problem in error.problems)
 
 
 def _known(row: Row, key: str, names: Collection[str], what: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 
+from mumap_node.dicom.template import PROFILE as TEMPLATE
 from mumap_node.dicom.writing import PROFILES, encoding
 from mumap_node.errors import ConfigurationError
 from mumap_node.settings.checks import cross_problems
@@ -84,6 +85,10 @@ def _resolve(raw: dict[str, Any], folder: Path) -> Iterator[Problem]:
             for key in keys:
                 if isinstance(table.get(key), str) and table[key]:
                     table[key] = str(folder / table[key])
+    destinations = raw.get("destinations")
+    for table in destinations if isinstance(destinations, list) else ():
+        if isinstance(table, dict) and isinstance(table.get("template"), str):
+            table["template"] = str(folder / table["template"])
     engine = raw.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("database_url"), str):
         yield from _resolve_database_url(engine, folder)
@@ -124,7 +129,8 @@ def _cross_problems(raw: dict[str, Any]) -> Iterator[Problem]:
     if not models:
         here = ("node", "models_dir")
         yield Problem(here, expected_and_found("expected a folder with models", folder))
-    yield from cross_problems(raw, profiles=PROFILES, encoding=encoding, models=models)
+    profiles = (*PROFILES, TEMPLATE)
+    yield from cross_problems(raw, profiles=profiles, encoding=encoding, models=models)
 
 
 def _model_names(models_dir: Path) -> Iterator[str]:

@@ -193,6 +193,10 @@ class Destination(Table):
     profile: str = "standard"
     """How maps are encoded for it."""
 
+    template: FilePath | None = None
+    """Of the profile "template": the file of `mumap-node template inspect`, as the site reviewed
+    it."""
+
     tls: Flag = False
     """Whether it is called by TLS."""
 

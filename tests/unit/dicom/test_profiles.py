@@ -10,17 +10,24 @@ from pydicom import Dataset, dcmread
 
 from builders import card, edited, finding, nac_file, provenance
 from mumap_node.dicom.files import read_dataset, to_bytes
+from mumap_node.dicom.measured_map import read_any_map
 from mumap_node.dicom.reading import read_reconstruction
 from mumap_node.dicom.writing import PROFILES, write_attenuation_map
 from mumap_node.imaging.volume import Quantity, Volume, Voxels
+from templates import TEMPLATE
 from validators import dcentvfy, errors, warnings_of
 
-NM_PROFILES = ("standard", "research", "siemens")
+NM_PROFILES = ("standard", "research", "siemens", "template")
+
+ENCODINGS = {**{name: name for name in PROFILES}, "template": TEMPLATE}
+"""Every profile, with one template."""
 
 EXPLAINED = (
-    # research: NM has no Modality LUT
+    # research, and template where the station writes it: NM has no Modality LUT
     "Attribute is not present in standard DICOM IOD - (0x0028,0x105",
     "Standard Extended SOP Class",
+    # template: a private element that the site allowed
+    "(0x0055,0x101",
     # parametric-map: a defined term of C.8.32.2 that dciodvfy does not know
     "Unrecognized defined term <QUANTITY>",
     # parametric-map: no standard code is true of a prediction
@@ -40,7 +47,7 @@ def written(profile: str, source: bytes) -> tuple[bytes, Volume]:
     dataset = read_dataset(source)
     mumap = mumap_like(dataset)
     (made,) = write_attenuation_map(
-        mumap, dataset, card(), [finding()], provenance(), 140.5, profile=profile
+        mumap, dataset, card(), [finding()], provenance(), 140.5, profile=ENCODINGS[profile]
     )
     return to_bytes(made), mumap
 
@@ -72,10 +79,22 @@ def by_the_pixels(dataset: Dataset) -> Voxels:
     return dataset.pixel_array
 
 
+def in_frames(mumap: Volume, dataset: Dataset) -> Voxels:
+    """What the frames of an object must hold, from where its header says they lie."""
+    if "SpacingBetweenSlices" not in dataset:
+        return mumap.voxels  # a plane has its own place, another test
+    place = dataset.DetectorInformationSequence[0]
+    row, column = np.reshape(place.ImageOrientationPatient, (2, 3)).astype(float)
+    step_mm = np.cross(row, column) * float(dataset.SpacingBetweenSlices)
+    numbers = np.array(dataset.SliceVector) - dataset.SliceVector[0]
+    centres_mm = np.array(place.ImagePositionPatient, float) + np.outer(numbers, step_mm)
+    return mumap.voxels[np.rint(mumap.geometry.to_index(centres_mm)[:, 0]).astype(int)]
+
+
 CARRIERS = [
     *((profile, by_real_world_values) for profile in NM_PROFILES),
-    ("research", by_rescale_slope),
-    ("siemens", by_siemens_scale),
+    *((profile, by_rescale_slope) for profile in ("research", "template")),
+    *((profile, by_siemens_scale) for profile in ("siemens", "template")),
     ("parametric-map", by_the_pixels),
 ]
 
@@ -86,12 +105,19 @@ CARRIERS = [
 def test_every_carrier_of_the_scale_gives_the_same_lacs(profile, read):
     encoded, mumap = written(profile, nac_file())
     dataset = dcmread(BytesIO(encoded))
-    slices = dataset.get("SliceVector") or range(1, len(mumap.voxels) + 1)
 
-    found = np.empty_like(mumap.voxels)
-    found[np.array(list(slices)) - 1] = read(dataset)
+    np.testing.assert_allclose(read(dataset), in_frames(mumap, dataset), atol=0.5001e-4)
 
-    np.testing.assert_allclose(found, mumap.voxels, atol=0.5001e-4)
+
+@pytest.mark.parametrize("profile", NM_PROFILES)
+def test_our_own_reader_gives_the_lacs_of_every_nm_profile(profile):
+    encoded, mumap = written(profile, nac_file())
+
+    found = read_any_map(read_dataset(encoded))
+
+    np.testing.assert_allclose(
+        found.voxels, in_frames(mumap, dcmread(BytesIO(encoded))), atol=0.5001e-4
+    )
 
 
 @pytest.mark.parametrize("source", sources())
@@ -114,16 +140,25 @@ def test_the_planes_of_a_parametric_map_lie_where_the_voxels_lie(source):
         assert group.FrameContentSequence[0].InStackPositionNumber == number + 1
 
 
-def test_simpleitk_reads_1_per_cm_of_the_research_profile_where_it_lies(tmp_path):
-    encoded, mumap = written("research", nac_file())
+@pytest.mark.parametrize("source", sources())
+@pytest.mark.parametrize("profile", ["research", "template"])
+def test_simpleitk_reads_1_per_cm_where_it_lies(profile, source, tmp_path):
+    encoded, mumap = written(profile, source)
     file = tmp_path / "map.dcm"
     file.write_bytes(encoded)
 
     image = sitk.ReadImage(str(file))
 
     voxels = sitk.GetArrayFromImage(image)
-    order = np.array(dcmread(BytesIO(encoded)).SliceVector) - 1
-    np.testing.assert_allclose(voxels, mumap.voxels[order], atol=0.5001e-4)
+    expected = in_frames(mumap, dcmread(BytesIO(encoded)))
+    np.testing.assert_allclose(voxels, expected, atol=0.5001e-4)
+    for frame, row, column in ((0, 0, 0), (2, 3, 5), (len(voxels) - 1, 7, 1)):
+        found_mm = image.TransformIndexToPhysicalPoint((column, row, frame))
+        nearest = np.rint(mumap.geometry.to_index(found_mm)).astype(int)
+        np.testing.assert_allclose(mumap.geometry.to_patient(nearest), found_mm, atol=1e-3)
+        assert voxels[frame, row, column] == pytest.approx(
+            mumap.voxels[tuple(nearest)], abs=0.5001e-4
+        )
 
 
 def test_a_parametric_map_says_that_it_is_synthetic_research_and_of_what():
@@ -162,14 +197,18 @@ def test_values_no_map_should_have_are_kept_within_what_all_profiles_hold():
     np.testing.assert_allclose(pixels[0, 0, :3], (0, 0, 3.2767))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", ENCODINGS)
 def test_the_profiles_of_one_map_are_objects_of_their_own(profile):
-    others = [dcmread(BytesIO(written(name, nac_file())[0])) for name in PROFILES]
-    (own,) = (other for other in others if f"profile {profile}," in described(other))
+    others = [dcmread(BytesIO(written(name, nac_file())[0])) for name in ENCODINGS]
+    (own,) = (other for other in others if f"profile {name_of(profile)}," in described(other))
 
-    assert len({other.SOPInstanceUID for other in others}) == len(PROFILES)
-    assert len({other.SeriesInstanceUID for other in others}) == len(PROFILES)
+    assert len({other.SOPInstanceUID for other in others}) == len(ENCODINGS)
+    assert len({other.SeriesInstanceUID for other in others}) == len(ENCODINGS)
     assert own.StudyInstanceUID == read_dataset(nac_file()).StudyInstanceUID
+
+
+def name_of(profile: str) -> str:
+    return TEMPLATE.name if profile == "template" else profile
 
 
 def described(dataset: Dataset) -> str:
@@ -177,7 +216,7 @@ def described(dataset: Dataset) -> str:
 
 
 @pytest.mark.parametrize("source", sources())
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", ENCODINGS)
 def test_dciodvfy_finds_no_error_and_only_what_is_explained(profile, source, tmp_path: Path):
     before, after = tmp_path / "source.dcm", tmp_path / "map.dcm"
     before.write_bytes(source)

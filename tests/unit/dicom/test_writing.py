@@ -36,6 +36,7 @@ from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.dicom.writing import PROFILES, in_file_name, write_attenuation_map
 from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.volume import Geometry, Quantity, Volume
+from templates import TEMPLATE
 from validators import dcentvfy, errors, warnings_of
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -503,10 +504,10 @@ def test_dciodvfy_finds_no_error_and_nothing_to_warn_of(source, tmp_path):
     assert dcentvfy(before, after) == ""
 
 
-@pytest.mark.parametrize("profile", EVERY_PROFILE)
+@pytest.mark.parametrize("profile", [*EVERY_PROFILE, "template"])
 def test_the_written_dataset_is_the_golden_one(profile, update_golden):
     """Attribute by attribute; UIDs we derive are normalised, pixels left to other tests."""
-    dataset = result(profile=profile)
+    dataset = result(profile=TEMPLATE if profile == "template" else profile)
     derived = {dataset.SOPInstanceUID: "<instance>", dataset.SeriesInstanceUID: "<series>"}
     for pixels in {"PixelData", "FloatPixelData"} & set(dataset.dir()):
         dataset[pixels].value = b""

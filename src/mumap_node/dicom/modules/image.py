@@ -207,8 +207,13 @@ def _reference(source: Dataset) -> Dataset:
     return item
 
 
-def real_world_values() -> Dataset:
-    """The item that gives stored values their meaning: LAC in 1/cm (PS3.3 C.7.6.16.2.11)."""
+def real_world_values(stored_per_lac: float = STORED_PER_LAC, vr: str = "US") -> Dataset:
+    """The item that gives stored values their meaning: LAC in 1/cm (PS3.3 C.7.6.16.2.11).
+
+    Args:
+        stored_per_lac: Stored value of 1/cm.
+        vr: Of a stored value, SS where Pixel Representation is 1.
+    """
     quantity = Dataset()
     quantity.ValueType = "CODE"
     quantity.ConceptNameCodeSequence = [codes.QUANTITY.item()]
@@ -216,10 +221,10 @@ def real_world_values() -> Dataset:
     item = Dataset()
     item.LUTExplanation = "Linear attenuation coefficient"
     item.LUTLabel = "MU"
-    item.add_new("RealWorldValueFirstValueMapped", "US", 0)
-    item.add_new("RealWorldValueLastValueMapped", "US", LARGEST_STORED)
+    item.add_new("RealWorldValueFirstValueMapped", vr, 0)
+    item.add_new("RealWorldValueLastValueMapped", vr, LARGEST_STORED)
     item.RealWorldValueIntercept = 0.0
-    item.RealWorldValueSlope = 1 / STORED_PER_LAC
+    item.RealWorldValueSlope = 1 / stored_per_lac
     item.MeasurementUnitsCodeSequence = [codes.PER_CENTIMETER.item()]
     item.QuantityDefinitionSequence = [quantity]
     return item

@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
 import structlog
@@ -12,6 +12,8 @@ from pydicom import Dataset
 
 from mumap_node.dicom.files import read_dataset, to_bytes
 from mumap_node.dicom.provenance import Provenance
+from mumap_node.dicom.template import PROFILE as TEMPLATE
+from mumap_node.dicom.template import Template
 from mumap_node.dicom.writing import in_file_name
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.findings import Finding, Verdict
@@ -42,11 +44,13 @@ class MakingOptions:
         ae_title: Of this node.
         software_version: Of this node.
         timezone: Of the site: dates and times in the maps are local times there.
+        templates: By their names among the profiles.
     """
 
     ae_title: str
     software_version: str
     timezone: tzinfo
+    templates: Mapping[str, Template] = field(default_factory=dict)
 
 
 class Making:
@@ -135,11 +139,12 @@ class Making:
         if loaded.model.card.sha256 != job.model_sha256:
             problem = f"expected {job.model} as it was when the job began, found another network"
             raise ConfigurationError("model-changed", [problem])
+        _require_templates(job, self._options.templates)
         with stopwatch("line"):
             made = make_attenuation_map(
                 dataset,
                 replace(loaded.model, predict=stopwatch.around("infer", loaded.model.predict)),
-                request_of(job),
+                replace(request_of(job), templates=self._options.templates),
                 self._provenance(job, loaded.runtime),
             )
         with stopwatch("store"):
@@ -227,6 +232,14 @@ class _Stopwatch:
                 return predict(voxels)
 
         return timed
+
+
+def _require_templates(job: Job, templates: Mapping[str, Template]) -> None:
+    """A job's maps are encoded as was decided when it began, or not at all."""
+    wanted = {name for name in job.profiles.values() if name.startswith(f"{TEMPLATE}-")}
+    if gone := wanted - templates.keys():
+        problem = f"expected {', '.join(sorted(gone))} as when the job began, found another"
+        raise ConfigurationError("template-changed", [problem])
 
 
 def read_instance(spool: Spool, job: Job) -> Dataset:

@@ -1,10 +1,11 @@
 """One attempt at a map, without an engine."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import pytest
 from pydicom import dcmread
 
 from builders import card, nac_file, water_where_counts
+from mumap_node.dicom.template import Template
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Voxels
@@ -27,6 +29,7 @@ from mumap_node.node.worker.decisions import Rules
 from mumap_node.node.worker.making import Making, MakingOptions, request_of
 from mumap_node.pipeline import Model, Predict
 from records import job
+from templates import TEMPLATE
 
 OPTIONS = MakingOptions("MUMAP", "0.1.0", ZoneInfo("Europe/Berlin"))
 ROUTE = Route("all", assume_nac=True, destinations=("pacs", "station"))
@@ -35,21 +38,27 @@ ROUTE = Route("all", assume_nac=True, destinations=("pacs", "station"))
 class House:
     """A spool with one admitted instance, and whoever makes its map."""
 
-    def __init__(self, folder: Path, **attributes: Any) -> None:
+    def __init__(self, folder: Path, profile: str = "standard", **attributes: Any) -> None:
         self.spool = Spool(folder)
         self.predict: Predict = water_where_counts
         self.card: ModelCard = card()
         arrival = self.spool.store_arrival(nac_file(**attributes), b"")
-        destinations = {n: Destination(n, "A", "192.0.2.1", 104) for n in ROUTE.destinations}
+        destinations = {
+            name: Destination(name, "A", "192.0.2.1", 104, profile) for name in ROUTE.destinations
+        }
         rules = Rules([ROUTE], [], destinations, lambda _name: card())
         job = Admitter(self.spool, rules, _now).admit(arrival)
         assert job is not None
         self.job_id = job.job_id
 
     def make(
-        self, number: int = 1, open_model: Callable[[str], LoadedModel] | None = None
+        self,
+        number: int = 1,
+        open_model: Callable[[str], LoadedModel] | None = None,
+        templates: Mapping[str, Template] = MappingProxyType({}),
     ) -> list[Attempt]:
-        making = Making(self.spool, OPTIONS, open_model or self.open_model, _now)
+        options = replace(OPTIONS, templates=templates)
+        making = Making(self.spool, options, open_model or self.open_model, _now)
         return list(making.attempt(Attempt(Kind.MAP, self.job_id, number)))
 
     def open_model(self, _identity: str) -> LoadedModel:
@@ -139,6 +148,23 @@ def test_another_network_under_the_same_name_is_not_used(house: House) -> None:
     house.card = card(sha256="1" * 64)
     assert house.make() == []
     assert (house.result.outcome, house.result.reason) == (Outcome.STOPPED, "model-changed")
+
+
+def test_maps_are_encoded_by_the_template_their_job_began_with(tmp_path: Path) -> None:
+    house = House(tmp_path, profile=TEMPLATE.name)
+    house.make(templates={TEMPLATE.name: TEMPLATE})
+    (file,) = house.result.files[TEMPLATE.name]
+    stored = house.spool.job_folder(house.job_id) / file.name
+    assert dcmread(stored).SeriesDescription.startswith("SYNTHETIC ACMAP")
+    assert house.result.files.keys() == {"standard", TEMPLATE.name}
+
+
+def test_another_template_in_the_place_of_a_jobs_own_is_not_used(tmp_path: Path) -> None:
+    other = TEMPLATE.model_copy(update={"stored_per_lac": 10000.0})
+    house = House(tmp_path, profile=TEMPLATE.name)
+    assert house.make(templates={other.name: other}) == []
+    assert (house.result.outcome, house.result.reason) == (Outcome.STOPPED, "template-changed")
+    assert not house.maps
 
 
 def test_an_instance_that_is_gone_is_a_reason(house: House) -> None:
