@@ -5,9 +5,9 @@ SHELL := /bin/bash
 bin := .venv/bin
 compose := $(bin)/docker-compose
 
-# What the tests need beside Python: real DICOM peers, a validator, a database server,
+# What the tests need beside Python: real DICOM peers and readers, a validator, a database server,
 # fault injection, and a container engine of their own.
-packages := dcmtk dicom3tools orthanc orthanc-dicomweb postgresql strace \
+packages := dcmtk dcm2niix dicom3tools libgdcm-tools orthanc orthanc-dicomweb postgresql strace \
 	docker.io debootstrap eatmydata iptables iproute2 ca-certificates openssl
 
 # Where every line and branch is tested: what decides what a map is and where it lies.
@@ -26,6 +26,14 @@ test: check system  ## everything CI runs
 	$(bin)/pytest --cov --cov-report=term:skip-covered
 	@report=$$($(bin)/coverage report --include='$(exact)' --skip-covered --show-missing \
 		--fail-under=100) || { echo "$$report"; echo 'every line and branch of these is to be tested'; exit 1; }
+
+.PHONY: test-peers
+test-peers: .venv/.dev system  ## only the tests with DICOM software of others, which `test` runs too
+	$(bin)/pytest -m peers
+
+.PHONY: docs
+docs: .venv/.dev  ## the tables of the documents, made anew from the code
+	$(bin)/python docs/conformance_tables.py
 
 .PHONY: check
 check: .venv/.dev  ## formatting, types, import contracts, spelling, scripts, container files

@@ -130,6 +130,7 @@ def as_file(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.peers
 def test_a_series_stored_in_orthanc_comes_back_there_as_a_map(site: Site) -> None:
     source = reconstruction()
 

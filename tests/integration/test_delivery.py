@@ -253,6 +253,7 @@ def test_after_a_lost_answer_the_rest_is_sent_and_nothing_before_it() -> None:
         assert received == ["0", "1", "1", "2"]
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("option", ["--abort-after", "--abort-during", "--refuse"])
 def test_dcmtk_faults(stored: Path, tmp_path: Path, option: str) -> None:
     with dcmtk_storescp(tmp_path / "in", option) as port:
@@ -265,6 +266,7 @@ def test_dcmtk_faults(stored: Path, tmp_path: Path, option: str) -> None:
     assert answer.state is expected[option], answer
 
 
+@pytest.mark.peers
 def test_dcmtk_and_orthanc_take_it(stored: Path, tmp_path: Path) -> None:
     with dcmtk_storescp(tmp_path / "in") as port:
         assert _send(stored, port).state is DeliveryState.ACCEPTED

@@ -75,6 +75,7 @@ def test_every_transfer_syntax_is_stored_byte_for_byte(
     assert read_file_meta_info(stored).TransferSyntaxUID == transfer_syntax
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize(
     ("transfer_syntax", "option"),
     [
@@ -126,6 +127,7 @@ def test_the_same_object_twice_is_success_twice(node: Receiving, file: Path) -> 
     assert len(node.spool.arrivals()) == 2  # the worker tells that they are the same
 
 
+@pytest.mark.peers
 def test_echo_is_answered(node: Receiving) -> None:
     assert echo(node.port, called="MUMAP").returncode == 0
 

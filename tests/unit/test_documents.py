@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance_tables import TABLES, filled
 from mumap_node.settings.loading import load_settings
 
 PROJECT = Path(__file__).parents[2]
@@ -33,3 +34,21 @@ def test_every_decision_has_its_parts() -> None:
         text = page.read_text(encoding="utf-8")
         parts = ("Date: ", "Status: ", "## Context", "## Decision", "## Consequences")
         assert [part for part in parts if part not in text] == [], page.name
+
+
+def test_the_tables_of_the_documents_are_those_of_the_code() -> None:
+    stale = [page.name for page in DOCUMENTS if filled(text := page.read_text("utf-8")) != text]
+
+    assert stale == []  # `make docs` writes them anew
+
+
+def test_every_table_has_its_place_in_a_document() -> None:
+    pages = "".join(page.read_text("utf-8") for page in DOCUMENTS)
+
+    assert [name for name in TABLES if f"<!-- generated: {name} -->" not in pages] == []
+
+
+def test_a_table_that_went_stale_is_written_anew() -> None:
+    stale = "Before.\n<!-- generated: retries -->\n| old |\n<!-- end -->\nAfter.\n"
+
+    assert filled(stale) == stale.replace("| old |\n", TABLES["retries"]())

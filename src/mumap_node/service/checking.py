@@ -1,64 +1,25 @@
-"""What `check` looks at: settings, models, data directory, engine, and every destination."""
+"""What `check` looks at: settings, models, data directory, engine, machine and network."""
 
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from mumap_node.errors import ConfigurationError, place_of
-from mumap_node.node.deliverer.scu import echo
 from mumap_node.node.engine.database import NETWORK_FILESYSTEMS, filesystem_of, open_database
 from mumap_node.node.model import DEFAULT_MODEL
-from mumap_node.node.routing import Destination
-from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.tls.certificates import WARNING_TIME, date_troubles
 from mumap_node.node.tls.contexts import server_context
 from mumap_node.service import building
+from mumap_node.service.doctor import machine, network
+from mumap_node.service.doctor.checked import Area, Checked, Verdict
 from mumap_node.service.models import verify_models
 from mumap_node.settings.tables import Settings
 
 BYTES_PER_GB = 10**9
-
-
-class Verdict(StrEnum):
-    """What a check concludes."""
-
-    OK = "ok"
-    WARNING = "warning"  #: the node starts, but it may not be what was meant
-    WRONG = "wrong"
-
-
-class Area(StrEnum):
-    """What a check is about; decides the exit code."""
-
-    NODE = "node"
-    PEER = "peer"
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What one look gave.
-
-    Attributes:
-        area: The node itself, or a peer.
-        name: What was looked at.
-        verdict: What is concluded.
-        sentence: Expected and found.
-        reason: Stable code of docs/operations.md; empty where all is well.
-    """
-
-    area: Area
-    name: str
-    verdict: Verdict
-    sentence: str
-    reason: str = ""
 
 
 def check_node(settings: Settings) -> Iterator[Checked]:
@@ -72,7 +33,8 @@ def check_node(settings: Settings) -> Iterator[Checked]:
     yield from _models(settings)
     yield from _data_directory(settings)
     yield from _certificates(settings)
-    yield from _destinations(settings)
+    yield from machine.look(settings)
+    yield from network.look(settings)
 
 
 def exit_code_of(checks: Iterable[Checked]) -> int:
@@ -189,22 +151,3 @@ def _engine(settings: Settings) -> Checked:
     finally:
         database.dispose()
     return Checked(Area.NODE, "engine", Verdict.OK, f"{kind} answers")
-
-
-def _destinations(settings: Settings) -> Iterator[Checked]:
-    """Ask all at the same time: one that does not answer takes half a minute."""
-    targets = list(building.destinations(settings).values())
-    ask = partial(_destination, ae_title=settings.node.ae_title)
-    with ThreadPoolExecutor(max_workers=max(len(targets), 1)) as threads:
-        yield from threads.map(ask, targets)
-
-
-def _destination(destination: Destination, ae_title: str) -> Checked:
-    name = f"destination {destination.name}"
-    by_tls = " by TLS" if destination.tls else ""
-    address = f"{destination.ae_title} at {destination.host}:{destination.port}{by_tls}"
-    answer = echo(destination, ae_title)
-    if answer.state is DeliveryState.ACCEPTED:
-        return Checked(Area.PEER, name, Verdict.OK, f"{address} answers C-ECHO to {ae_title}")
-    sentence = f"{address}: {answer.sentence}"
-    return Checked(Area.PEER, name, Verdict.WRONG, sentence, reason=answer.reason)
