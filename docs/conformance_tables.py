@@ -15,7 +15,7 @@ from typing import Any, cast
 from pydicom.datadict import keyword_for_tag
 from pydicom.uid import UID, CTImageStorage, SecondaryCaptureImageStorage
 from pynetdicom.pdu import A_ASSOCIATE_RJ
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
 from mumap_node.dicom.profiles.pseudo_ct import NAME as PSEUDO_CT
@@ -73,6 +73,8 @@ def sop_classes() -> str:
     sent[GET_MODEL] = "the same; then SCP of the storage classes above on the same association"
     rows = [(uid, "SCP", when) for uid, when in accepted.items()]
     rows += [(uid, "SCU", when) for uid, when in sent.items()]
+    rows.append((StorageCommitmentPushModel, "SCP", "for peers with `reply_to`"))
+    rows.append((StorageCommitmentPushModel, "SCU", "destinations with `commitment = true`"))
     named = [(UID(uid).name, f"`{uid}`", role, when) for uid, role, when in rows]
     others = ("any other storage class", "", "SCP", "where `receiver.storage_classes` names it")
     return table(("SOP class", "UID", "role", "when"), [*named, others])

@@ -38,6 +38,7 @@ from mumap_node.imaging.volume import Voxels
 from mumap_node.node.bell import ring
 from mumap_node.node.calling import Patience
 from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
+from mumap_node.node.deliverer.reporting import Reporting
 from mumap_node.node.deliverer.sending import Sending, SendingOptions
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import EngineClient
@@ -94,7 +95,7 @@ class Orders:
         role: "work", "deliver" or "both" in one process; or "watch", which fetches by C-GET.
         folder: Data directory.
         database_url: Of the engine.
-        destinations: Port on this machine by name; the AE title is ARCHIVE.
+        destinations: Port on this machine by name; the AE title is below.
         predict: What the network does: "map", be "slow", "wait" for as long as the folder's file
             "hold" is there, "crash" its process, raise a "bug" that quotes a patient, or "hang".
         trap: Where to die; None to live.
@@ -105,6 +106,8 @@ class Orders:
         head_start_seconds: For maps, before the first comparison.
         profile: How maps are encoded.
         archive: Port of the archive that is watched.
+        commitment: Whether destinations have to commit themselves.
+        ae_title: Of all destinations.
     """
 
     role: str
@@ -120,6 +123,8 @@ class Orders:
     head_start_seconds: float = 0.0
     profile: str = "standard"
     archive: int = 0
+    commitment: bool = False
+    ae_title: str = "ARCHIVE"
 
     @property
     def engine(self) -> EngineOptions:
@@ -301,11 +306,13 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
     options = _worker_options(orders)
     making = Making(spool, options.making, _opener(orders), _now)
     sending = Sending(spool, _sending(orders), _now)
+    reporting = Reporting(spool, _sending(orders), _now)
     comparing = Comparing(spool, options.rules.load_card, _now, options.making.timezone)
     served = {
         Kind.MAP: Served(making.attempt, making.stopped, 3, 1),
         Kind.DELIVER: Served(sending.attempt, sending.stopped, 5, 16, 2),
         Kind.COMPARE: Served(comparing.attempt, comparing.stopped, 3, 1),
+        Kind.COMMIT: Served(reporting.attempt, reporting.stopped, 5, 16, 2),
     }
     with Executor(orders.engine, "both", served, sweep_seconds=0.3) as executor:
         clerk = Clerk(options, spool, orders.engine, making, comparing)
@@ -365,7 +372,10 @@ def rules(destinations: Mapping[str, int], profile: str = "standard", **route: A
 
 
 def _sending(orders: Orders) -> SendingOptions:
-    destinations = _destinations(orders.destinations, orders.profile)
+    destinations = {
+        name: replace(destination, ae_title=orders.ae_title, commitment=orders.commitment)
+        for name, destination in _destinations(orders.destinations, orders.profile).items()
+    }
     return SendingOptions("MUMAP", destinations, patience=orders.patience)
 
 

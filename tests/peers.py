@@ -40,12 +40,16 @@ from pydicom.uid import (
     NuclearMedicineImageStorage,
     RLELossless,
 )
-from pynetdicom import AE, evt
+from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
+    Verification,
+)
 
 from waiting import wait_until
 
@@ -63,6 +67,9 @@ TRANSFER_SYNTAXES = (
     JPEG2000,
     RLELossless,
 )
+
+COMMITMENT = (StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
+"""SOP class of storage commitment, and its only instance."""
 
 PERMANENT = (1, 1, 7)
 """Result, source and reason of a rejection: permanent, called AE title not recognised."""
@@ -152,17 +159,18 @@ class RecordingScp:
         self._ae.add_supported_context(Verification)
         for sop_class in sop_classes:
             self._ae.add_supported_context(sop_class, list(transfer_syntaxes))
+        self._handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, _no_delay),
+            (evt.EVT_REQUESTED, self._on_request),
+            (evt.EVT_C_STORE, self._on_store),
+        ]
 
     def __enter__(self) -> Self:
         server = self._ae.start_server(
             (HOST, self.port),
             block=False,
             ssl_context=self._tls,
-            evt_handlers=[
-                (evt.EVT_CONN_OPEN, _no_delay),
-                (evt.EVT_REQUESTED, self._on_request),
-                (evt.EVT_C_STORE, self._on_store),
-            ],
+            evt_handlers=self._handlers,
         )
         assert server is not None
         assert server.socket is not None
@@ -212,6 +220,55 @@ class RecordingScp:
             event.assoc.abort()
             return 0x0000
         return self._answer if isinstance(self._answer, int) else self._answer(received)
+
+
+class CommittingScp(RecordingScp):
+    """A Storage Commitment SCP, which also takes reports as a modality does.
+
+    Attributes:
+        requests: Action Information of every N-ACTION.
+        reports: Event type and Event Information of every N-EVENT-REPORT.
+    """
+
+    def __init__(
+        self, *, action: int = 0x0000, at_once: bool = False, event: int = 0x0000, **more: Any
+    ) -> None:
+        """Describe the peer.
+
+        Args:
+            action: Status of every N-ACTION.
+            at_once: Reports that everything is committed, on the same association.
+            event: Status of every N-EVENT-REPORT.
+            more: See RecordingScp.
+        """
+        super().__init__(**more)
+        self.requests: list[Dataset] = []
+        self.reports: list[tuple[int | None, Dataset]] = []
+        self._action, self._at_once, self._event = action, at_once, event
+        self._ae.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
+        self._handlers += [
+            (evt.EVT_N_ACTION, self._on_action),
+            (evt.EVT_N_EVENT_REPORT, self._on_report),
+        ]
+
+    def transactions(self) -> list[str]:
+        """Transaction UIDs of the requests, in order."""
+        return [str(request.TransactionUID) for request in self.requests]
+
+    def _on_action(self, event: Event) -> tuple[int, None]:
+        self.requests.append(event.action_information)
+        if self._at_once:
+            threading.Thread(target=self._report_at_once, args=(event.assoc,)).start()
+        return self._action, None
+
+    def _report_at_once(self, opened: Association) -> None:
+        opened._reactor_checkpoint.clear()  # as in _send: not before the N-ACTION is answered
+        wait_until(lambda: opened._reactor_checkpoint._cond._waiters)
+        opened.send_n_event_report(self.requests[-1], 1, *COMMITMENT)
+
+    def _on_report(self, event: Event) -> tuple[int, None]:
+        self.reports.append((event.event_type, event.event_information))
+        return self._event, None
 
 
 def refusing_scp(reason: tuple[int, int, int] = PERMANENT, **more: Any) -> RecordingScp:
@@ -303,6 +360,11 @@ class Orthanc:
         request = Request(self.url + path, json.dumps(body).encode())  # noqa: S310
         with urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)
+
+    def delete(self, path: str) -> None:
+        """Remove a resource."""
+        with urlopen(Request(self.url + path, method="DELETE"), timeout=30):  # noqa: S310
+            pass
 
     def file(self, instance: str) -> bytes:
         """A stored instance as a DICOM file."""
@@ -509,6 +571,88 @@ def association(
         transport = opened.dul.socket
         if transport is not None and transport.socket is not None:
             transport.socket.close()  # pynetdicom leaves a rejected one to the garbage collector
+
+
+def ask_commitment(
+    port: int,
+    references: Mapping[str, str],
+    *,
+    transaction: str = "2.25.77",
+    action: int = 1,
+    calling: str = "CAMERA",
+    called: str = "MUMAP",
+) -> int:
+    """N-ACTION of a modality; the status.
+
+    Args:
+        port: Of the node.
+        references: SOP class by SOP Instance UID.
+        transaction: Transaction UID.
+        action: Action type.
+        calling: Our AE title.
+        called: AE title of the node.
+    """
+    information = Dataset()
+    information.TransactionUID = transaction
+    information.ReferencedSOPSequence = _references(references)
+    with _committing(port, calling, called) as opened:
+        status, _ = opened.send_n_action(information, action, *COMMITMENT)
+    return int(status.Status)
+
+
+def report_commitment(
+    port: int,
+    transaction: str,
+    committed: Sequence[str] = (),
+    failed: Sequence[str] = (),
+    *,
+    calling: str = "ARCHIVE",
+    called: str = "MUMAP",
+) -> int:
+    """N-EVENT-REPORT of an archive on an association of its own, as SCP; the status."""
+    information = Dataset()
+    information.TransactionUID = transaction
+    information.ReferencedSOPSequence = _references(
+        dict.fromkeys(committed, NuclearMedicineImageStorage)
+    )
+    if failed:
+        information.FailedSOPSequence = _references(
+            dict.fromkeys(failed, NuclearMedicineImageStorage)
+        )
+        for item in information.FailedSOPSequence:
+            item.FailureReason = 0x0112
+    role = build_role(StorageCommitmentPushModel, scp_role=True)
+    with _committing(port, calling, called, [role]) as opened:
+        status, _ = opened.send_n_event_report(information, 2 if failed else 1, *COMMITMENT)
+    return int(status.Status)
+
+
+@contextlib.contextmanager
+def _committing(
+    port: int, calling: str, called: str, roles: Sequence[Any] = ()
+) -> Iterator[Association]:
+    ae = AE(calling)
+    ae.add_requested_context(StorageCommitmentPushModel)
+    opened = ae.associate(
+        HOST,
+        port,
+        ae_title=called,
+        ext_neg=list(roles),
+        evt_handlers=[(evt.EVT_CONN_OPEN, _no_delay)],
+    )
+    assert opened.is_established
+    yield opened
+    opened.release()
+
+
+def _references(references: Mapping[str, str]) -> list[Dataset]:
+    items = []
+    for sop_instance_uid, sop_class_uid in references.items():
+        item = Dataset()
+        item.ReferencedSOPClassUID = sop_class_uid
+        item.ReferencedSOPInstanceUID = sop_instance_uid
+        items.append(item)
+    return items
 
 
 def send_encoded(

@@ -35,11 +35,14 @@ class Patience:
         connect_seconds: For the TCP connection.
         negotiate_seconds: For the answer to an association request, and to its release.
         answer_seconds: For a response, beside the time the bytes of an object may take.
+        report_seconds: For the report of a destination that commits itself at once; most do so
+            later, on an association of their own.
     """
 
     connect_seconds: float = 10.0
     negotiate_seconds: float = 15.0
     answer_seconds: float = 15.0
+    report_seconds: float = 1.0
 
 
 class CallFailed(TransientError):  # noqa: N818  (says what became of the call)
@@ -94,7 +97,7 @@ class Call:
         *,
         wanted: str = "the object",
         roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
-        on_store: Handler | None = None,
+        serves: Sequence[tuple[evt.InterventionEvent, Handler]] = (),
     ) -> Association:
         """Open an association; the caller releases it.
 
@@ -102,7 +105,7 @@ class Call:
             contexts: What is proposed.
             wanted: What they are for, in the sentence of a failure.
             roles: Roles that are proposed for them, where they are not the usual ones.
-            on_store: Answers C-STORE requests of the peer with a status.
+            serves: Requests of the peer that are served, and by what.
 
         Raises:
             CallFailed: There is none.
@@ -114,9 +117,8 @@ class Call:
             (evt.EVT_CONN_OPEN, self._on_open),
             (evt.EVT_ACCEPTED, self._on_accepted),
             (evt.EVT_PDU_RECV, self._on_pdu),
+            *serves,
         ]
-        if on_store is not None:
-            handlers.append((evt.EVT_C_STORE, on_store))
         tls = self._destination.tls
         try:
             association = self._ae.associate(

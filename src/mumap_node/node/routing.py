@@ -77,13 +77,24 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A remote AE maps are sent to, how they are encoded for it, and how it is called by TLS."""
+    """A remote AE maps are sent to.
+
+    Attributes:
+        name: As in the settings.
+        ae_title: Its AE title.
+        host: Its host name or IP address.
+        port: Its DICOM port.
+        profile: How maps are encoded for it.
+        commitment: Whether it has to commit itself to keep what it accepted.
+        tls: How it is called by TLS; None for clear text.
+    """
 
     name: str
     ae_title: str
     host: str
     port: int
     profile: str = "standard"
+    commitment: bool = False
     tls: TlsTarget | None = None
 
 

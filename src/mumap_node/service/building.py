@@ -46,6 +46,7 @@ def destinations(
             host=table.host,
             port=table.port,
             profile=templates[table.name].name if table.name in templates else table.profile,
+            commitment=table.commitment,
             tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
         )
         for table in settings.destinations

@@ -203,6 +203,9 @@ class Destination(Table):
     tls_name: Host | None = None
     """Name its certificate must have; left out, the host."""
 
+    commitment: Flag = False
+    """Whether a map counts as delivered only once the station committed itself to keep it."""
+
 
 class Route(Table):
     """What to do with received images; the first route that matches decides."""

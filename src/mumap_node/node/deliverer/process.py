@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from mumap_node.node.deliverer.reporting import Reporting
 from mumap_node.node.deliverer.sending import Sending, SendingOptions
 from mumap_node.node.engine.attempts import Kind
 from mumap_node.node.engine.database import EngineOptions
@@ -43,14 +44,18 @@ class Deliverer:
             ConfigurationError: The database would not survive a power cut.
             sqlalchemy.exc.SQLAlchemyError: The database cannot be reached.
         """
-        sending = Sending(spool, options.sending, lambda: datetime.now(UTC))
+        sending = Sending(spool, options.sending, _now)
+        reporting = Reporting(spool, options.sending, _now)
         self._executor = Executor(
             engine,
             "deliverer",
             {
                 Kind.DELIVER: Served(
                     sending.attempt, sending.stopped, CRASHES, AT_ONCE, PER_DESTINATION
-                )
+                ),
+                Kind.COMMIT: Served(
+                    reporting.attempt, reporting.stopped, CRASHES, AT_ONCE, PER_DESTINATION
+                ),
             },
             sweep_seconds=options.sweep_seconds,
         )
@@ -69,3 +74,7 @@ class Deliverer:
             the next one begins them again.
         """
         return self._executor.stop(seconds)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

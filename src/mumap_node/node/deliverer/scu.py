@@ -86,7 +86,7 @@ def echo(
     try:
         return judge(_echo(call), accept_warnings=False)
     except CallFailed as failed:
-        return _not_called(failed)
+        return not_called(failed)
 
 
 def _store_all(
@@ -111,7 +111,7 @@ def _store_all(
         finally:
             association.release()
     except CallFailed as failed:
-        answer = _not_called(failed)
+        answer = not_called(failed)
     return accepted, answer
 
 
@@ -146,7 +146,8 @@ def _echo(call: Call) -> Answer:
     return Answer(_RETRY, status=status.Status)
 
 
-def _not_called(failed: CallFailed) -> Answer:
+def not_called(failed: CallFailed) -> Answer:
+    """What a call that failed means for a delivery."""
     state = _REFUSED if failed.is_final else _RETRY
     return Answer(state, reason=failed.reason, sentence=failed.sentence)
 

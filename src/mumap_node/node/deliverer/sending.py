@@ -9,6 +9,12 @@ import structlog
 
 from mumap_node.dicom.marks import REPORT
 from mumap_node.node.calling import Patience
+from mumap_node.node.deliverer.commitment import (
+    judge_report,
+    reference_to,
+    request_commitment,
+    transaction_of,
+)
 from mumap_node.node.deliverer.scu import send
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
@@ -21,8 +27,17 @@ from mumap_node.node.jobs.dossier import (
     read_map,
 )
 from mumap_node.node.routing import Destination
+from mumap_node.node.spool.commitments import Question, Transactions
 from mumap_node.node.spool.files import Spool
-from mumap_node.node.spool.records import DeliveryState
+from mumap_node.node.spool.records import UNDER_WAY, Delivery, DeliveryState, MapFile
+
+_ACCEPTED = DeliveryState.ACCEPTED
+
+_DAMAGED = Answer(
+    DeliveryState.REFUSED,
+    reason="map-damaged",
+    sentence="expected map and report as they were made, found one changed or gone",
+)
 
 log = structlog.get_logger()
 
@@ -92,31 +107,77 @@ class Sending:
             return []
         if delivery.attempts < attempt.number:
             started = time.monotonic()
-            answer = self._send(dossier, attempt.destination)
+            answer = self._try(dossier, delivery, attempt)
             seconds = time.monotonic() - started
             delivery = keep_answer(self._spool, attempt, answer, self._now(), seconds)
-        if delivery.state is not DeliveryState.WAITING:
+        if delivery.state not in UNDER_WAY:
             return []
         return [next_delivery_attempt(attempt.job_id, delivery, self._now())]
 
-    def _send(self, dossier: Dossier, name: str) -> Answer:
-        destination = self._options.destinations.get(name)
+    def _try(self, dossier: Dossier, delivery: Delivery, attempt: Attempt) -> Answer:
+        destination = self._options.destinations.get(attempt.destination)
         if destination is None:
-            return Answer(
-                DeliveryState.REFUSED,
-                reason="destination-unknown",
-                sentence=f"expected destination {name!r} in the settings, found none",
-            )
-        files = dossier.result.files if dossier.result else {}
-        mumap, report = files.get(dossier.job.profiles[name], ()), files.get(REPORT, ())
-        stored = [read_map(self._spool, dossier.job.job_id, file) for file in (*mumap, *report)]
-        objects = [encoded for encoded in stored if encoded is not None]
-        if not mumap or len(objects) < len(stored):
-            return Answer(
-                DeliveryState.REFUSED,
-                reason="map-damaged",
-                sentence="expected map and report as they were made, found one changed or gone",
-            )
+            return unknown(attempt.destination)
+        if destination.commitment:
+            return self._commit(dossier, delivery, attempt, destination)
+        if delivery.stored_by:  # and the site no longer asks for more
+            return Answer(_ACCEPTED, transfer_syntax_uid=delivery.transfer_syntax_uid)
+        return self._send(dossier, destination)
+
+    def _commit(
+        self, dossier: Dossier, delivery: Delivery, attempt: Attempt, destination: Destination
+    ) -> Answer:
+        """Store, unless an earlier attempt did; then have the destination commit itself."""
+        stored_by, syntax = delivery.stored_by, delivery.transfer_syntax_uid
+        # Of this attempt too: it may have been killed after it had asked.
+        answer = self._reported(dossier, stored_by or attempt.number, attempt)
+        if answer is None and not stored_by:
+            sent = self._send(dossier, destination)
+            if sent.state is not _ACCEPTED:
+                return sent
+            stored_by, syntax = attempt.number, sent.transfer_syntax_uid
+        if answer is None:
+            asked = self._ask(dossier, attempt, destination)
+            answer = self._reported(dossier, stored_by, attempt)
+            answer = answer or replace(asked, stored_by=stored_by)
+        return replace(answer, transfer_syntax_uid=syntax)
+
+    def _reported(self, dossier: Dossier, first: int, attempt: Attempt) -> Answer | None:
+        """What the destination reported to the last of some attempts; None where nothing."""
+        mumap, report = _files(dossier, attempt.destination)
+        expected = [file.sop_instance_uid for file in (*mumap, *report)]
+        for number in range(attempt.number, first - 1, -1):
+            transaction = transaction_of(attempt.job_id, attempt.destination, number)
+            found = Transactions(self._spool).report(transaction)
+            if found is not None:
+                return judge_report(found, expected, attempt.destination)
+        return None
+
+    def _ask(self, dossier: Dossier, attempt: Attempt, destination: Destination) -> Answer:
+        objects = self._objects(dossier, destination.name)
+        if objects is None:
+            return _DAMAGED
+        question = Question(
+            transaction_of(attempt.job_id, destination.name, attempt.number),
+            attempt.job_id,
+            destination.name,
+            destination.ae_title,
+            self._now(),
+        )
+        return request_commitment(
+            self._spool,
+            question,
+            [reference_to(encoded) for encoded in objects],
+            destination,
+            self._options.ae_title,
+            self._options.patience,
+        )
+
+    def _send(self, dossier: Dossier, destination: Destination) -> Answer:
+        mumap, _ = _files(dossier, destination.name)
+        objects = self._objects(dossier, destination.name)
+        if objects is None:
+            return _DAMAGED
         sent = send(
             objects,
             destination,
@@ -125,6 +186,28 @@ class Sending:
             patience=self._options.patience,
         )
         return sent.answer if sent.accepted < len(mumap) else _of_report(sent.answer)
+
+    def _objects(self, dossier: Dossier, name: str) -> list[bytes] | None:
+        """All objects of a delivery, in order; None where one is not what was made."""
+        mumap, report = _files(dossier, name)
+        stored = [read_map(self._spool, dossier.job.job_id, file) for file in (*mumap, *report)]
+        objects = [encoded for encoded in stored if encoded is not None]
+        return objects if mumap and len(objects) == len(stored) else None
+
+
+def unknown(destination: str) -> Answer:
+    """What comes of an attempt where the settings no longer have the destination."""
+    return Answer(
+        DeliveryState.REFUSED,
+        reason="destination-unknown",
+        sentence=f"expected destination {destination!r} in the settings, found none",
+    )
+
+
+def _files(dossier: Dossier, name: str) -> tuple[tuple[MapFile, ...], tuple[MapFile, ...]]:
+    """The map as a destination gets it, and the report that follows it."""
+    files = dossier.result.files if dossier.result else {}
+    return files.get(dossier.job.profiles[name], ()), files.get(REPORT, ())
 
 
 def _of_report(answer: Answer) -> Answer:

@@ -11,6 +11,7 @@ class Kind(StrEnum):
     MAP = "map"  #: to make one map
     DELIVER = "deliver"  #: to deliver one map to one destination
     COMPARE = "compare"  #: to compare one map with what was measured in its study
+    COMMIT = "commit"  #: to report to a peer which of its objects are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,9 @@ class Attempt:
 
     Attributes:
         kind: What is tried.
-        job_id: The job it belongs to.
+        job_id: The job it belongs to; of a report to a peer, the key of its transaction.
         number: Counts from 1.
-        destination: Name of the destination; empty but for a delivery.
+        destination: Name of the destination; empty where nothing is sent.
         wait_seconds: Time to let pass before it begins.
         measured: Digest of the measured files; empty but for a comparison.
     """

@@ -26,6 +26,7 @@ QUEUES: Mapping[Kind, str] = {
     Kind.MAP: "maps",
     Kind.DELIVER: "deliveries",
     Kind.COMPARE: "comparisons",
+    Kind.COMMIT: "commitments",
 }
 """Queue by kind of attempt."""
 
@@ -33,6 +34,7 @@ WORKFLOWS: Mapping[Kind, str] = {
     Kind.MAP: "make_map",
     Kind.DELIVER: "deliver",
     Kind.COMPARE: "compare",
+    Kind.COMMIT: "report_commitment",
 }
 """Name of the workflow by kind of attempt."""
 
@@ -175,7 +177,7 @@ def enqueue_options(attempt: Attempt) -> EnqueueOptions:
     )
     if attempt.wait_seconds > 0:
         options["delay_seconds"] = attempt.wait_seconds
-    if attempt.kind is Kind.DELIVER:
+    if attempt.destination:
         options["queue_partition_key"] = attempt.destination
     return options
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pydicom import Dataset
-from pynetdicom import build_context, build_role
+from pynetdicom import build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.events import Event
@@ -134,7 +134,8 @@ def _converse(
         contexts += storage_contexts(archive.storage_classes)
         classes = dict.fromkeys(context.abstract_syntax for context in contexts[1:])
         roles = [build_role(cast(Any, uid), scp_role=True) for uid in classes]
-    association = call.open(contexts, wanted=f"{name} requests", roles=roles, on_store=on_store)
+    serves = [(evt.EVT_C_STORE, on_store)] if on_store is not None else []
+    association = call.open(contexts, wanted=f"{name} requests", roles=roles, serves=serves)
     try:
         if not any(context.abstract_syntax == model for context in association.accepted_contexts):
             raise call.not_taken(f"{name} requests")

@@ -11,11 +11,15 @@ from mumap_node.node.engine.retries import is_over, wait_before_attempt
 from mumap_node.node.jobs.dossier import read_delivery, read_dossier
 from mumap_node.node.jobs.states import FINAL, JobState
 from mumap_node.node.spool.files import Spool, locked, write_record
-from mumap_node.node.spool.records import Delivery, DeliveryState
+from mumap_node.node.spool.records import UNDER_WAY, Delivery, DeliveryState
+
+ASK_AGAIN = timedelta(hours=1)
+"""After which a destination that has not said whether it keeps the objects is asked again."""
 
 log = structlog.get_logger()
 
 _EVENTS = {
+    DeliveryState.COMMITTING: "delivery.committing",
     DeliveryState.ACCEPTED: "delivery.accepted",
     DeliveryState.REFUSED: "delivery.refused",
     DeliveryState.WAITING: "delivery.postponed",
@@ -29,11 +33,12 @@ class Answer:
     """What came of an attempt.
 
     Attributes:
-        state: Accepted; refused for good; or waiting, which is to be tried again.
+        state: Accepted; refused for good; waiting, which is to be tried again; or committing.
         reason: Stable code of docs/operations.md; empty where accepted.
         sentence: Expected and found; never the peer's own words, which may name a patient.
         status: DIMSE status; None where there was no answer.
         transfer_syntax_uid: What it was sent in; empty where it was not.
+        stored_by: Number of the attempt whose objects are to be committed; 0 for none.
     """
 
     state: DeliveryState
@@ -41,6 +46,7 @@ class Answer:
     sentence: str = ""
     status: int | None = None
     transfer_syntax_uid: str = ""
+    stored_by: int = 0
 
 
 def keep_stopped(
@@ -95,7 +101,9 @@ def record_answer(before: Delivery, attempt: Attempt, answer: Answer, now: datet
     state, next_attempt_at = answer.state, None
     if before.state is DeliveryState.CANCELLED and state is not DeliveryState.ACCEPTED:
         state = DeliveryState.CANCELLED  # by a person, while it was under way
-    elif state is DeliveryState.WAITING:
+    elif state in UNDER_WAY:
+        if state is DeliveryState.COMMITTING:
+            wait = ASK_AGAIN
         if is_over(first, now, wait):
             state = DeliveryState.GAVE_UP
         else:
@@ -111,6 +119,7 @@ def record_answer(before: Delivery, attempt: Attempt, answer: Answer, now: datet
         first_attempt_at=first,
         last_attempt_at=now,
         next_attempt_at=next_attempt_at,
+        stored_by=answer.stored_by,
     )
 
 

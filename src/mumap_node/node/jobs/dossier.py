@@ -16,10 +16,10 @@ from mumap_node.node.spool.files import (
     write_record,
 )
 from mumap_node.node.spool.records import (
+    UNDER_WAY,
     Agreement,
     Decision,
     Delivery,
-    DeliveryState,
     Job,
     MapFile,
     OperatorWord,
@@ -76,7 +76,7 @@ class Dossier:
         """Deliveries that are still to be made."""
         if not (self.is_made and self.is_wanted):
             return ()
-        return tuple(d for d in self.deliveries if d.state is DeliveryState.WAITING)
+        return tuple(d for d in self.deliveries if d.state in UNDER_WAY)
 
     @property
     def times(self) -> tuple[datetime, ...]:
@@ -153,9 +153,14 @@ def next_map_attempt(spool: Spool, job_id: str, latest: int = 0) -> Attempt:
 
 def next_delivery_attempt(job_id: str, delivery: Delivery, now: datetime) -> Attempt:
     """The next attempt at a delivery, to begin when its time has come."""
+    seconds = seconds_left(delivery, now)
+    return Attempt(Kind.DELIVER, job_id, delivery.attempts + 1, delivery.destination, seconds)
+
+
+def seconds_left(delivery: Delivery, now: datetime) -> float:
+    """Seconds until the time of the next attempt has come."""
     due = delivery.next_attempt_at or now
-    wait_seconds = max((due - now).total_seconds(), 0.0)
-    return Attempt(Kind.DELIVER, job_id, delivery.attempts + 1, delivery.destination, wait_seconds)
+    return max((due - now).total_seconds(), 0.0)
 
 
 def next_compare_attempt(dossier: Dossier, measured: str, latest: int = 0) -> Attempt:
@@ -179,7 +184,7 @@ def skip_attempt(spool: Spool, attempt: Attempt) -> Delivery | None:
     """
     with locked(spool.job_folder(attempt.job_id)):
         delivery = read_delivery(spool, attempt.job_id, attempt.destination)
-        waits = delivery.state is DeliveryState.WAITING
+        waits = delivery.state in UNDER_WAY
         if not waits or delivery.attempts >= attempt.number:
             return None
         skipped = replace(delivery, attempts=attempt.number)

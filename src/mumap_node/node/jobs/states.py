@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mumap_node.node.spool.records import (
+    UNDER_WAY,
     Admission,
     Decision,
     Delivery,
@@ -152,7 +153,7 @@ def _of_deliveries(deliveries: Collection[Delivery]) -> Standing:
         if delivery.state in FAILED_DELIVERIES:
             return Standing(JobState.QUARANTINED, delivery.reason, delivery.sentence)
     for delivery in deliveries:
-        if delivery.state is DeliveryState.WAITING:
+        if delivery.state in UNDER_WAY:
             return Standing(JobState.DELIVERING, delivery.reason, delivery.sentence)
     if not deliveries:
         return Standing(

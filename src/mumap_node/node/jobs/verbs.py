@@ -197,7 +197,9 @@ class Jobs:
         reopened = [
             replace(
                 delivery,
+                # What waits to be committed is asked for now; what is named is stored anew.
                 state=DeliveryState.WAITING,
+                stored_by=0 if destination else delivery.stored_by,
                 first_attempt_at=None,
                 next_attempt_at=None,
             )

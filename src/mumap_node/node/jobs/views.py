@@ -13,7 +13,14 @@ from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import UNKNOWN, JobState, Standing, standing_of
 from mumap_node.node.spool.files import RecordDamagedError, Spool, read_record
-from mumap_node.node.spool.records import Admission, Agreement, Decision, Delivery, DeliveryState
+from mumap_node.node.spool.records import (
+    UNDER_WAY,
+    Admission,
+    Agreement,
+    Decision,
+    Delivery,
+    DeliveryState,
+)
 
 CHUNK = 100
 """Jobs the engine is asked about at once."""
@@ -247,6 +254,6 @@ def _view_of_job(dossier: Dossier, standing: Standing) -> JobView:
 
 def _shown(delivery: Delivery, dossier: Dossier) -> Delivery:
     """A delivery as people read it: one that waits for nothing any more was cancelled."""
-    if dossier.is_wanted or delivery.state is not DeliveryState.WAITING:
+    if dossier.is_wanted or delivery.state not in UNDER_WAY:
         return delivery
     return replace(delivery, state=DeliveryState.CANCELLED, next_attempt_at=None)

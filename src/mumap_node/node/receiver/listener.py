@@ -22,7 +22,10 @@ from pynetdicom.association import Association
 from pynetdicom.events import Event
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    Verification,
+)
 from pynetdicom.transport import (
     AddressInformation,
     AssociationSocket,
@@ -45,8 +48,8 @@ from mumap_node.node.tls.certificates import certificate_of
 _log = structlog.get_logger()
 
 
-Store = Callable[[Event, Caller], int]
-"""Answers a C-STORE with a DIMSE status."""
+Answer = Callable[[Event, Caller], int]
+"""Answers a message with a DIMSE status."""
 
 
 class Listener(ThreadedAssociationServer):
@@ -56,6 +59,7 @@ class Listener(ThreadedAssociationServer):
         door: Lets callers in.
         store: Serves C-STORE.
         spoken: Clear text or TLS.
+        commit: Serves N-ACTION and N-EVENT-REPORT of storage commitment.
     """
 
     request_queue_size = 128  # a burst of senders waits here rather than being refused
@@ -66,7 +70,8 @@ class Listener(ThreadedAssociationServer):
         ae: ApplicationEntity,
         address: tuple[str, int],
         door: Door,
-        store: Store,
+        store: Answer,
+        commit: Answer,
         spoken: Spoken = Spoken(),  # noqa: B008  (frozen)
     ) -> None:
         """Bind the port.
@@ -77,11 +82,12 @@ class Listener(ThreadedAssociationServer):
             door: Lets callers in.
             store: Serves C-STORE.
             spoken: Clear text or TLS.
+            commit: Serves N-ACTION and N-EVENT-REPORT.
 
         Raises:
             OSError: It cannot be bound.
         """
-        self.door, self.store, self.spoken = door, store, spoken
+        self.door, self.store, self.commit, self.spoken = door, store, commit, spoken
         super().__init__(ae, address, ae.ae_title, ae.supported_contexts)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -145,6 +151,8 @@ class StorageAssociation(Association):
         self.acceptor.address_info = AddressInformation.from_tuple(server.server_address)
         self.requestor.address_info = AddressInformation.from_tuple(address)
         self.bind(evt.EVT_C_STORE, self._on_store)
+        self.bind(evt.EVT_N_ACTION, self._on_commit)
+        self.bind(evt.EVT_N_EVENT_REPORT, self._on_commit)
 
     def stop(self) -> None:
         """End soon; from any thread."""
@@ -173,7 +181,7 @@ class StorageAssociation(Association):
                 self.accepted_contexts, self.rejected_contexts, self.ae.supported_contexts
             )
         )  # fmt: skip
-        if refused and set(accepted) <= {Verification}:
+        if refused and set(accepted) <= {Verification, StorageCommitmentPushModel}:
             self._server.door.note_useless(self.caller, refused, taken)
 
     def run_reactor(self) -> None:
@@ -247,6 +255,9 @@ class StorageAssociation(Association):
 
     def _on_store(self, event: Event) -> int:
         return self._server.store(event, self.caller)
+
+    def _on_commit(self, event: Event) -> tuple[int, None]:
+        return self._server.commit(event, self.caller), None
 
     def _abort_without_state(self) -> None:
         """Send an A-ABORT although the state machine has lost its way."""

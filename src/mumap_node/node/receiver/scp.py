@@ -4,7 +4,7 @@ Every object is stored as it came and answered for only then; looking into it is
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,17 +13,24 @@ from functools import partial
 import structlog
 from pydicom.uid import UID
 from pynetdicom.ae import ApplicationEntity
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.dimse_primitives import N_ACTION
+from pynetdicom.events import Event
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StorageCommitmentPushModel,
+    Verification,
+)
 
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import ConfigurationError
+from mumap_node.node.commitments import answer_report, answer_request
 from mumap_node.node.receiver.door import Door
 from mumap_node.node.receiver.handshake import Spoken
-from mumap_node.node.receiver.listener import Listener, Store
+from mumap_node.node.receiver.listener import Answer, Listener
 from mumap_node.node.receiver.places import Places
 from mumap_node.node.reception import (
     IMPLEMENTATION_VERSION_NAME,
     TRANSFER_SYNTAXES,
+    Caller,
     receive_object,
 )
 from mumap_node.node.rejections import Rejections
@@ -143,8 +150,10 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
     now = partial(datetime.now, UTC)
     tls = RenewedContext(options.tls, server_context, now) if options.tls else None
     rejections = Rejections(spool.run, now)
+    commit = partial(_commit, spool, {peer.name: peer for peer in options.peers})
     door = Door(options.ae_title, options.peers, options.max_associations, rejections)
-    listen = partial(_listen, options, door, partial(receive_object, spool, options.min_free_gb))
+    store = partial(receive_object, spool, options.min_free_gb)
+    listen = partial(_listen, options, door, store, commit)
     with ExitStack() as bound:
         listeners = []
         if options.port is not None:
@@ -169,15 +178,28 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
 
 
 def _listen(
-    options: ReceiverOptions, door: Door, store: Store, port: int, spoken: Spoken
+    options: ReceiverOptions,
+    door: Door,
+    store: Answer,
+    commit: Answer,
+    port: int,
+    spoken: Spoken,
 ) -> Listener:
     try:
-        return Listener(_application_entity(options), (options.bind, port), door, store, spoken)
+        address = (options.bind, port)
+        return Listener(_application_entity(options), address, door, store, commit, spoken)
     except OSError as error:
         raise ConfigurationError(
             "port-not-available",
             [f"expected to listen on {options.bind} port {port}, found: {error.strerror}"],
         ) from error
+
+
+def _commit(spool: Spool, peers: Mapping[str, Peer], event: Event, caller: Caller) -> int:
+    """Serve a message of storage commitment."""
+    if isinstance(event.request, N_ACTION):
+        return answer_request(spool, peers[caller.peer], event)
+    return answer_report(spool, caller.calling_ae_title, event)
 
 
 def _application_entity(options: ReceiverOptions) -> ApplicationEntity:
@@ -189,6 +211,8 @@ def _application_entity(options: ReceiverOptions) -> ApplicationEntity:
     ae.acse_timeout = options.request_seconds
     ae.network_timeout = ae.dimse_timeout = options.silence_seconds
     ae.add_supported_context(Verification)
+    # Both roles: peers ask us, and destinations report to us (PS3.4 J.3.3).
+    ae.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
     for sop_class_uid in options.storage_classes:
         ae.add_supported_context(sop_class_uid, list(TRANSFER_SYNTAXES))
     # A second lock behind access.py, which also knows addresses and says what to do about it.

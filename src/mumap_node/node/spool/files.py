@@ -15,6 +15,7 @@ Layout below the data directory::
     jobs/<job_id>/agreement.json            how the map compares with what was measured
     measured/<study>/<series>/<name>.dcm    what maps of the study are compared with
     fetched/<series>.json                   what watches had an archive send
+    commitments/<transaction>/…             storage commitment: see commitments.py
     run/                                    locks and the worker's bell
 
 A file appears by rename after its bytes are on disk, and the directory is synced after it: what
@@ -35,7 +36,6 @@ from typing import Any, Self, TypeVar
 from pydantic import TypeAdapter
 
 from mumap_node.errors import NodeError
-from mumap_node.node.spool.records import Agreement, Decision, Delivery, Job, OperatorWord, Result
 
 PART = ".part"
 """Ends the name of a file that is not whole yet."""
@@ -43,7 +43,7 @@ PART = ".part"
 CLOSED = -1
 """Stands for the descriptor of a file that is no longer open."""
 
-Record = TypeVar("Record", Decision, Job, Result, Delivery, OperatorWord, Agreement)
+Record = TypeVar("Record")
 
 
 class Spool:
@@ -160,7 +160,7 @@ def read_record(kind: type[Record], path: Path) -> Record | None:
     except FileNotFoundError:
         return None
     try:
-        record: Record = _adapter(kind.__name__).validate_json(text)
+        record: Record = _adapter(kind).validate_json(text)  # type: ignore[arg-type]  # a class
     except ValueError:
         raise RecordDamagedError(
             reason="record-damaged",
@@ -169,13 +169,13 @@ def read_record(kind: type[Record], path: Path) -> Record | None:
     return record
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_record(path: Path, record: object) -> None:
     """Write one record durably, replacing an older one."""
     make_folder(path.parent)
     write_durably(path, _json(record))
 
 
-def create_record(path: Path, record: Record) -> bool:
+def create_record(path: Path, record: object) -> bool:
     """Write one record durably unless there is one already; whether this one was written.
 
     The first of two writers wins, whatever each of them believed.
@@ -209,12 +209,12 @@ def make_folder(folder: Path) -> None:
 
 
 @functools.cache  # building one takes longer than reading a record
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter({kind.__name__: kind for kind in Record.__constraints__}[name])
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
-def _json(record: Record) -> bytes:
-    return _adapter(type(record).__name__).dump_json(record, indent=2) + b"\n"
+def _json(record: object) -> bytes:
+    return _adapter(type(record)).dump_json(record, indent=2) + b"\n"  # type: ignore[arg-type]
 
 
 class UnfinishedFile:

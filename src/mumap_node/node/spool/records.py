@@ -181,10 +181,15 @@ class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
     WAITING = "waiting"  #: not yet tried, or to be tried again
-    ACCEPTED = "accepted"  #: the destination answered Success
+    COMMITTING = "committing"  #: it answered Success, and has yet to say that it keeps the objects
+    ACCEPTED = "accepted"  #: the destination answered Success, and commits itself where it should
     REFUSED = "refused"  #: the destination refused for good
     GAVE_UP = "gave-up"  #: three days of attempts failed
     CANCELLED = "cancelled"  #: a person no longer wants it
+
+
+UNDER_WAY = frozenset({DeliveryState.WAITING, DeliveryState.COMMITTING})
+"""States in which the node has something to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,8 @@ class Delivery:
         first_attempt_at: UTC; None before the first, and again when a person asks for a retry.
         last_attempt_at: UTC; None before the first.
         next_attempt_at: UTC; None where none is planned.
+        stored_by: Number of the attempt whose objects the destination accepted, while it is asked
+            to commit itself; 0 where they are to be stored.
     """
 
     destination: str
@@ -214,6 +221,7 @@ class Delivery:
     first_attempt_at: datetime | None = None
     last_attempt_at: datetime | None = None
     next_attempt_at: datetime | None = None
+    stored_by: int = 0
 
 
 class Verb(StrEnum):

@@ -53,6 +53,7 @@ TONES: Mapping[str, str] = {
     JobState.IGNORED: "calm",
     JobState.CANCELLED: "calm",
     DeliveryState.WAITING: "wait",
+    DeliveryState.COMMITTING: "wait",
     DeliveryState.ACCEPTED: "good",
     DeliveryState.REFUSED: "bad",
     DeliveryState.GAVE_UP: "bad",
@@ -218,6 +219,6 @@ def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _Destinati
         port=target.port,
         profile=target.profile,
         last_success=max(successes, default=None),
-        waiting=states[DeliveryState.WAITING],
+        waiting=states[DeliveryState.WAITING] + states[DeliveryState.COMMITTING],
         refused=states[DeliveryState.REFUSED] + states[DeliveryState.GAVE_UP],
     )

@@ -30,8 +30,9 @@ from mumap_node.node.spool.files import (
     sync_folder,
     write_record,
 )
+from mumap_node.node.spool.holdings import family_of
 from mumap_node.node.spool.records import Admission, Decision, Job
-from mumap_node.node.worker.decisions import Arrival, Rules, decide, family_of, superseded
+from mumap_node.node.worker.decisions import Arrival, Rules, decide, superseded
 from mumap_node.node.worker.keeping import keep_measured, route_to_compare
 
 CRASHES = 3

@@ -25,6 +25,7 @@ from mumap_node.node.routing import (
     first_match,
     resolve_destinations,
 )
+from mumap_node.node.spool.holdings import family_of
 from mumap_node.node.spool.measured import key_of
 from mumap_node.node.spool.records import Admission, Decision, Job
 
@@ -93,11 +94,6 @@ class Arrival:
     def address(self) -> str:
         """IP address it came from; empty for a file."""
         return text(self.dataset.file_meta, "SourcePresentationAddress")
-
-
-def family_of(sop_instance_uid: str) -> str:
-    """What the ids of all instances with a SOP Instance UID begin with."""
-    return f"{hashlib.sha256(sop_instance_uid.encode()).hexdigest()[:16]}-"
 
 
 def sender_of(dataset: Dataset) -> str:

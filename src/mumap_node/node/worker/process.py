@@ -24,6 +24,7 @@ from mumap_node.node.model import LoadedModel
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.spool.records import Job
 from mumap_node.node.worker.admission import Admitter
+from mumap_node.node.worker.committing import Committing
 from mumap_node.node.worker.comparing import Comparing
 from mumap_node.node.worker.decisions import Rules
 from mumap_node.node.worker.making import Making, MakingOptions
@@ -159,6 +160,7 @@ class Clerk:
             Kind.COMPARE: comparing.stopped,
         }
         self._reconciler = Reconciler(spool, self._engine, stopped, _now, options.settle_seconds)
+        self._committing = Committing(spool, self._engine, _now)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()
@@ -191,6 +193,7 @@ class Clerk:
         self._do(self._admitter.recover)
         while not self._stop.is_set():
             self._do(self._admit)
+            self._do(self._committing.look)
             if time.monotonic() >= reconcile_at:
                 self._do(self._reconciler.reconcile)
                 reconcile_at = time.monotonic() + self._options.reconcile_seconds

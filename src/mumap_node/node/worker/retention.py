@@ -14,6 +14,7 @@ import structlog
 
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import FINAL, standing_of
+from mumap_node.node.spool.commitments import Transactions
 from mumap_node.node.spool.files import (
     PART,
     RecordDamagedError,
@@ -56,6 +57,7 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
     job's own record goes before the rest of it: a job that is half there is no job.
     """
     _purge_measured(spool, retention.images_before(now))
+    Transactions(spool).purge(retention.images_before(now))
     jobs = _jobs_by_instance(spool)
     for instance_id in list(spool.instance_ids()):
         dossiers = jobs.pop(instance_id, [])

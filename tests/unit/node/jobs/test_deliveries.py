@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.retries import PATIENCE, wait_before_attempt
-from mumap_node.node.jobs.deliveries import Answer, record_answer
+from mumap_node.node.jobs.deliveries import ASK_AGAIN, Answer, record_answer
 from mumap_node.node.spool.records import Delivery, DeliveryState
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -45,6 +45,23 @@ def test_after_three_days_it_is_given_up() -> None:
     assert found.state is DeliveryState.GAVE_UP
     assert found.next_attempt_at is None
     assert found.reason == "peer-unreachable"
+
+
+def test_what_was_stored_waits_an_hour_for_its_commitment_and_three_days_at_most() -> None:
+    asked = Answer(DeliveryState.COMMITTING, "awaiting-commitment", stored_by=1)
+    found = record_answer(Delivery("pacs"), _attempt(1), asked, NOW)
+    assert (found.state, found.stored_by) == (DeliveryState.COMMITTING, 1)
+    assert found.next_attempt_at == NOW + ASK_AGAIN
+    late = record_answer(found, _attempt(2), asked, NOW + PATIENCE)
+    assert (late.state, late.reason) == (DeliveryState.GAVE_UP, "awaiting-commitment")
+
+
+def test_what_was_not_kept_is_stored_again_after_the_usual_wait() -> None:
+    before = Delivery("pacs", DeliveryState.COMMITTING, 1, first_attempt_at=NOW, stored_by=1)
+    lost = Answer(DeliveryState.WAITING, "commitment-failed")
+    found = record_answer(before, _attempt(2), lost, NOW)
+    assert (found.state, found.stored_by) == (DeliveryState.WAITING, 0)
+    assert found.next_attempt_at == NOW + wait_before_attempt(3, "deliver/job/pacs/")
 
 
 def test_what_a_person_dropped_meanwhile_stays_dropped_unless_it_arrived() -> None:
