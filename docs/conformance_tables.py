@@ -76,6 +76,9 @@ def sop_classes() -> str:
     rows.append((StorageCommitmentPushModel, "SCP", "for peers with `reply_to`"))
     rows.append((StorageCommitmentPushModel, "SCU", "destinations with `commitment = true`"))
     named = [(UID(uid).name, f"`{uid}`", role, when) for uid, role, when in rows]
+    web = "user agent"
+    named.append(("DICOMweb Store (STOW-RS)", "", web, "destinations with a `url`"))
+    named.append(("DICOMweb Search (QIDO-RS)", "", web, "`mumap-node check`"))
     others = ("any other storage class", "", "SCP", "where `receiver.storage_classes` names it")
     return table(("SOP class", "UID", "role", "when"), [*named, others])
 

@@ -24,6 +24,7 @@ from fastapi import FastAPI
 
 import promises
 from agreements import agreement, month, not_compared, put_agreement
+from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
 from mumap_node.node.jobs.agreement_record import assemble, read_record_of
@@ -43,6 +44,7 @@ from records import agreement as compared
 from spools import NOW, put_instance, put_job
 
 ARCHIVE = Destination("archive", "ARCHIVE", "192.0.2.30", 104)
+CLOUD = WebDestination("cloud", "https://pacs.example.org/dicom-web")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def client(spool: Spool) -> Iterator[Client]:
         port=11112,
         version="1.2.3",
         timezone=ZoneInfo("Europe/Vienna"),
-        destinations=(ARCHIVE,),
+        destinations=(ARCHIVE, CLOUD),
         list_jobs=partial(list_views, spool, engine),
         read_agreement=partial(read_record_of, spool),
         read_rejections=partial(read_rejections, spool.run),
@@ -142,6 +144,7 @@ def test_the_page_tells_jobs_states_reasons_and_destinations(client, spool):
     assert "attempt 3 at" in text
     assert f"{NOW - timedelta(minutes=2):%Y-%m-%d}" in text
     assert "192.0.2.30:104" in text
+    assert "https://pacs.example.org/dicom-web" in text
 
 
 def test_times_are_those_of_the_site(client, spool):

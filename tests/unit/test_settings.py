@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.findings import Relaxable
+from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.tls.files import TlsFiles
 from mumap_node.service.building import destinations, peers, storage_classes, tls_files
 from mumap_node.settings.example import example_settings
@@ -28,6 +29,8 @@ GOOD: Mapping[str, str] = {
 
 
 TLS = 'certificate = "node.pem"\nkey = "node.key"\nauthorities = "authorities.pem"'
+
+WEB = 'name = "pacs"\nurl = "https://pacs.example.org/dicom-web/"'
 
 
 def text_of(tables: Mapping[str, str]) -> str:
@@ -112,6 +115,50 @@ def test_tls_arrives_where_it_is_wanted(load):
     assert peers(settings)[0].certificate == "spect1.example.org"
     named = load(tls=TLS, destinations=pacs + '\ntls_name = "archive"')
     assert [d.tls.server_name for d in destinations(named).values() if d.tls] == ["archive"]
+
+
+def test_a_dicomweb_service_takes_the_place_of_an_address(load, tmp_path):
+    more = '\nauthorities = "ca.pem"\nuser = "mumap"\npassword_file = "password"'
+    (target,) = destinations(load(destinations=WEB + more)).values()
+    assert target == WebDestination(
+        name="pacs",
+        url="https://pacs.example.org/dicom-web",
+        authorities=tmp_path / "ca.pem",
+        user="mumap",
+        password_file=tmp_path / "password",
+    )
+
+
+def test_a_dicomweb_service_is_shown_the_nodes_certificate_where_it_is_asked_for(load):
+    settings = load(tls=TLS, destinations=WEB + "\nclient_certificate = true")
+    (target,) = destinations(settings).values()
+    assert target.client == tls_files(settings)
+    assert [target.client for target in destinations(load(destinations=WEB)).values()] == [None]
+
+
+def test_a_dicomweb_service_in_clear_text_has_to_be_meant(load):
+    (target,) = destinations(
+        load(destinations=WEB.replace("https", "http") + "\nclear_text = true")
+    ).values()
+    assert target.url.startswith("http://")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "pacs.example.org",
+        "ftp://pacs.example.org",
+        "https://",
+        "https://pacs.example.org:port",
+        "https://mumap:s3cret@pacs.example.org",
+        "https://pacs.example.org/dicom-web?token=s3cret",
+        "https://pacs.example.org/a b",
+    ],
+)
+def test_an_address_of_no_service_is_told_without_what_may_be_a_password(problems, url):
+    (problem,) = problems(destinations=f'name = "pacs"\nurl = "{url}"')
+    assert "expected an address such as" in problem
+    assert "s3cret" not in problem
 
 
 def test_nothing_is_called_by_tls_unless_it_is_asked_for(load):
@@ -290,6 +337,58 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
         "destination host",
         {"destinations": GOOD["destinations"].replace("pacs.example", "pa cs")},
         'expected a host name or an IP address, such as "pacs.example.org", found "pa cs.org"',
+    ),
+    (
+        "no address",
+        {"destinations": 'name = "pacs"\nhost = "h"\nport = 104'},
+        'ae_title (of "pacs"): expected a value, or url for a DICOMweb service; found none',
+    ),
+    (
+        "two addresses",
+        {"destinations": GOOD["destinations"] + '\nurl = "https://pacs.example.org"'},
+        'port (of "pacs"): expected nothing beside url',
+    ),
+    (
+        "token without url",
+        {"destinations": GOOD["destinations"] + '\ntoken_file = "t"'},
+        'token_file (of "pacs"): expected url beside it',
+    ),
+    ("tls beside url", {"destinations": WEB + "\ntls = true"}, "expected nothing beside url"),
+    ("clear text", {"destinations": WEB.replace("https", "HTTP")}, "expected https, or clear_text"),
+    (
+        "needless clear text",
+        {"destinations": WEB + "\nclear_text = true"},
+        "expected it only beside a url of http",
+    ),
+    (
+        "authorities in clear text",
+        {"destinations": WEB.replace("https", "http") + '\nauthorities = "ca.pem"'},
+        "expected it only beside a url of https",
+    ),
+    (
+        "no password",
+        {"destinations": WEB + '\nuser = "mumap"'},
+        "expected password_file beside it",
+    ),
+    (
+        "two credentials",
+        {"destinations": WEB + '\nuser = "m"\npassword_file = "p"\ntoken_file = "t"'},
+        "expected token_file or user, found both",
+    ),
+    (
+        "user with a colon",
+        {"destinations": WEB + '\nuser = "m:n"\npassword_file = "p"'},
+        "expected a user name without colons",
+    ),
+    (
+        "no certificate to show",
+        {"destinations": WEB + "\nclient_certificate = true"},
+        'client_certificate (of "pacs"): expected a table [tls]',
+    ),
+    (
+        "watching a DICOMweb service",
+        {"destinations": WEB, "watch": 'name = "w"\nfrom = "pacs"'},
+        'watch[1].from (of "w"): expected the name of a destination (there is none)',
     ),
     (
         "profile",

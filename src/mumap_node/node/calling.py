@@ -25,6 +25,7 @@ REJECTED_PERMANENT = 0x01
 """Result of an A-ASSOCIATE-RJ that asking again does not change. Source: PS3.8 9.3.4."""
 
 Handler = Callable[[Event], Any]
+Served = tuple[evt.EventType, Handler]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class Call:
         *,
         wanted: str = "the object",
         roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
-        serves: Sequence[tuple[evt.InterventionEvent, Handler]] = (),
+        serves: Sequence[Served] = (),
     ) -> Association:
         """Open an association; the caller releases it.
 
@@ -105,7 +106,7 @@ class Call:
             contexts: What is proposed.
             wanted: What they are for, in the sentence of a failure.
             roles: Roles that are proposed for them, where they are not the usual ones.
-            serves: Requests of the peer that are served, and by what.
+            serves: Events that are handled, such as requests of the peer, and by what.
 
         Raises:
             CallFailed: There is none.

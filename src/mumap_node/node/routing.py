@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -24,6 +24,7 @@ from mumap_node.imaging.findings import Relaxable
 from mumap_node.node.tls.files import TlsTarget
 
 Network = IPv4Network | IPv6Network
+Target = TypeVar("Target")  # a destination of any kind
 
 CALLING_AE_TITLE = "calling_ae_title"
 """The one match key that is no DICOM keyword: who sent the instance."""
@@ -185,8 +186,8 @@ def find_peer(peers: Sequence[Peer], ae_title: str, address: str) -> Peer | None
 
 
 def resolve_destinations(
-    route: Route, peer: Peer | None, destinations: Mapping[str, Destination]
-) -> tuple[Destination, ...]:
+    route: Route, peer: Peer | None, destinations: Mapping[str, Target]
+) -> tuple[Target, ...]:
     """Where the maps of a route go, each destination once, in the order of the route.
 
     Nowhere, where the route delivers nothing.

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from mumap_node.dicom.template import Template
 from mumap_node.errors import ConfigurationError
+from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.routing import Destination, Peer, Route
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.files import TlsFiles, TlsTarget
+from mumap_node.settings import tables
 from mumap_node.settings.tables import Settings
 from mumap_node.settings.templates import read_template
 
@@ -31,7 +33,7 @@ def peers(settings: Settings) -> tuple[Peer, ...]:
 
 def destinations(
     settings: Settings, templates: Mapping[str, Template] = MappingProxyType({})
-) -> dict[str, Destination]:
+) -> dict[str, AnyDestination]:
     """Where maps may go, by name.
 
     Args:
@@ -40,17 +42,37 @@ def destinations(
     """
     files = tls_files(settings)
     return {
-        table.name: Destination(
-            name=table.name,
-            ae_title=table.ae_title,
-            host=table.host,
-            port=table.port,
-            profile=templates[table.name].name if table.name in templates else table.profile,
-            commitment=table.commitment,
-            tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
+        table.name: _destination(
+            table,
+            templates[table.name].name if table.name in templates else table.profile,
+            files,
         )
         for table in settings.destinations
     }
+
+
+def _destination(table: tables.Destination, profile: str, files: TlsFiles | None) -> AnyDestination:
+    if table.url is not None:
+        return WebDestination(
+            name=table.name,
+            url=table.url,
+            profile=profile,
+            authorities=table.authorities,
+            client=files if table.client_certificate else None,
+            token_file=table.token_file,
+            user=table.user or "",
+            password_file=table.password_file,
+        )
+    assert table.ae_title and table.host and table.port  # noqa: S101, PT018  (as was checked)
+    return Destination(
+        name=table.name,
+        ae_title=table.ae_title,
+        host=table.host,
+        port=table.port,
+        profile=profile,
+        commitment=table.commitment,
+        tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
+    )
 
 
 def tls_files(settings: Settings) -> TlsFiles | None:

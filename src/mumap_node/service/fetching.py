@@ -13,6 +13,7 @@ from mumap_node.node.fetcher.memory import Memory
 from mumap_node.node.fetcher.retrieve import Retrieved, retrieve
 from mumap_node.node.fetcher.watching import Watch, Watcher
 from mumap_node.node.reception import receive_object
+from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
 from mumap_node.service import building
 from mumap_node.settings.tables import Settings
@@ -60,10 +61,11 @@ def archive_of(settings: Settings, spool: Spool, name: str, how: How) -> Archive
     Raises:
         ConfigurationError: No destination has this name.
     """
-    destinations = building.destinations(settings)
+    every = building.destinations(settings).values()
+    destinations = {known.name: known for known in every if isinstance(known, Destination)}
     if name not in destinations:
         known = ", ".join(f'"{known}"' for known in destinations) or "there is none"
-        problem = f'expected the name of a destination ({known}), found "{name}"'
+        problem = f'expected the name of a destination with an AE title ({known}), found "{name}"'
         raise ConfigurationError("destination-unknown", [problem])
     return Archive(
         destination=destinations[name],

@@ -12,9 +12,10 @@ import structlog
 
 from mumap_node import __version__, logs
 from mumap_node.errors import ConfigurationError, place_of
+from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.presence import present
-from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
+from mumap_node.node.tls.files import TlsFiles
 from mumap_node.service import building
 from mumap_node.service.stopping import StopRequest
 from mumap_node.service.supervisor import supervise
@@ -159,7 +160,7 @@ def watch(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     keep_watching(watchers(settings, spool, memory), memory, stop.wait)
 
 
-def _check_certificates(destinations: Iterable[Destination]) -> None:
+def _check_certificates(destinations: Iterable[AnyDestination]) -> None:
     """See that destinations can be called by TLS.
 
     Raises:
@@ -167,9 +168,15 @@ def _check_certificates(destinations: Iterable[Destination]) -> None:
     """
     from mumap_node.node.tls.contexts import client_context, warn_of_dates
 
-    for files in {target.tls.files for target in destinations if target.tls}:
+    for files in {files for target in destinations if (files := _tls_files(target))}:
         client_context(files)
         warn_of_dates(files, datetime.now(UTC))
+
+
+def _tls_files(target: AnyDestination) -> TlsFiles | None:
+    if isinstance(target, WebDestination):
+        return target.client
+    return target.tls.files if target.tls else None
 
 
 @contextmanager

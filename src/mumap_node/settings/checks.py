@@ -15,6 +15,7 @@ from mumap_node.dicom.template import PROFILE as TEMPLATE
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.fetcher.keys import SERIES_KEYS, STUDY_KEYS
 from mumap_node.node.routing import CALLING_AE_TITLE, SENDER, Network, path_problem
+from mumap_node.settings.addresses import address_problems, archives
 from mumap_node.settings.fields import parse_network
 from mumap_node.settings.problems import LISTS, Location, Problem, expected_and_found, shown
 from mumap_node.settings.suggestions import did_you_mean
@@ -49,7 +50,7 @@ def cross_problems(
         yield from _route_match(row, raw)
         yield from _known(row, "model", models, "a model in the models folder")
     for row in _rows(raw, "watch"):
-        yield from _watch(row, _texts(raw, "destinations", "name"))
+        yield from _watch(row, archives(raw.get("destinations")))
     yield from _retention(raw)
     yield from _ports(raw)
     yield from _tls(raw)
@@ -112,6 +113,7 @@ def _destinations(raw: Raw, profiles: Collection[str], encoding: Encoding) -> It
         location, table = row
         yield from _profile(row, profiles, encoding)
         yield from _template(location, table)
+        yield from address_problems(location, table)
         if table.get("name") == SENDER:
             yield Problem(
                 (*location, "name"),
@@ -269,9 +271,8 @@ def _tls(raw: Raw) -> Iterator[Problem]:
     if _table(raw, "web").get("tls") is True:
         wanted.append(("web", "tls"))
     for location, table in _rows(raw, "destinations"):
-        if table.get("tls") is True:
-            wanted.append((*location, "tls"))
-        elif "tls_name" in table:
+        wanted.extend((*location, k) for k in ("tls", "client_certificate") if table.get(k) is True)
+        if "tls_name" in table and table.get("tls") is not True:
             yield Problem((*location, "tls_name"), "expected tls = true beside it")
     for row in _rows(raw, "peers"):
         yield from _peer_tls(row, has_port="tls_port" in node)

@@ -1,12 +1,14 @@
-"""Kinds of value the settings know, each with what is expected of it."""
+"""What tables are, and the kinds of value they know, each with what is expected of it."""
 
 import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic.fields import FieldInfo
 from pydicom import uid as pydicom_uid
 from pydicom.uid import UID
 
@@ -20,11 +22,25 @@ _AE_CHARACTERS = re.compile(r"[\x20-\x5B\x5D-\x7E]+")  # ISO 646 without backsla
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}")  # SHA-256
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~%:/\[\]-]+")  # no user, no query, no fragment
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 _UID_MAXIMUM = 64  # characters, PS3.5 9.1
 _HOST_MAXIMUM = 253  # characters of a DNS name, RFC 1035 2.3.4
 
 Item = TypeVar("Item")
+
+
+class Table(BaseModel):
+    """A table: frozen, closed to keys nobody knows, and silent about values in errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def by_key(cls) -> dict[str, FieldInfo]:
+        """Every key as the file writes it."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 def _ae_title(text: str) -> str:
@@ -68,6 +84,27 @@ def _certificate_name(text: str) -> str:
                 'expected a name in the certificate, such as "spect1.example.org", or its SHA-256 '
                 "fingerprint: 64 hexadecimal digits, with colons or without"
             ) from None
+    return text
+
+
+def _service_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _host(parts.hostname or "")
+        is_address = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not _URL_CHARACTERS.fullmatch(text):
+        raise ValueError(
+            'expected an address such as "https://pacs.example.org/dicom-web"; no user, password '
+            "or query: what authenticates the node has keys of its own"
+        )
+    return text.rstrip("/")
+
+
+def _user_name(text: str) -> str:
+    if not text or not text.isprintable() or ":" in text:
+        raise ValueError("expected a user name without colons")  # RFC 7617 2
     return text
 
 
@@ -162,6 +199,12 @@ Host = Annotated[str, AfterValidator(_host)]
 
 CertificateName = Annotated[str, AfterValidator(_certificate_name)]
 """What identifies a certificate: a host name or address in it, or its SHA-256 fingerprint."""
+
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+"""Address of a DICOMweb service by http or https; a slash at its end is removed."""
+
+UserName = Annotated[str, AfterValidator(_user_name)]
+"""User of HTTP Basic authentication."""
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 """TCP port."""

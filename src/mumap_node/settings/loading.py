@@ -25,6 +25,8 @@ _PATHS = {
 }
 """Keys that are paths, by table."""
 
+_DESTINATION_PATHS = ("template", "authorities", "token_file", "password_file")
+
 _POSTGRESQL = ("postgresql", "postgresql+psycopg", "postgres")
 
 
@@ -87,8 +89,9 @@ def _resolve(raw: dict[str, Any], folder: Path) -> Iterator[Problem]:
                     table[key] = str(folder / table[key])
     destinations = raw.get("destinations")
     for table in destinations if isinstance(destinations, list) else ():
-        if isinstance(table, dict) and isinstance(table.get("template"), str):
-            table["template"] = str(folder / table["template"])
+        for key in _DESTINATION_PATHS if isinstance(table, dict) else ():
+            if isinstance(table.get(key), str) and table[key]:
+                table[key] = str(folder / table[key])
     engine = raw.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("database_url"), str):
         yield from _resolve_database_url(engine, folder)

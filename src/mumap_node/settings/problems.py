@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mumap_node.settings.fields import Table
 from mumap_node.settings.suggestions import did_you_mean
 from mumap_node.settings.tables import (
     Delivery,
@@ -19,7 +20,6 @@ from mumap_node.settings.tables import (
     Retention,
     Route,
     Settings,
-    Table,
     Tls,
     Watch,
     Web,
@@ -119,7 +119,8 @@ def _sentence(details: ErrorDetails) -> str:
         return _unknown_key(location)
     if kind == "missing":
         return f"expected a value, found none ({_meaning(location)})"
-    value = "(not shown)" if location[:2] == SECRET else details["input"]
+    is_secret = location[:2] == SECRET or location[-1] == "url"  # it may hold a password
+    value = "(not shown)" if is_secret else details["input"]
     return expected_and_found(_expected(details), value)
 
 

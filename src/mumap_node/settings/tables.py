@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic.fields import FieldInfo
+from pydantic import Field, SecretStr
 
 from mumap_node.imaging.findings import Relaxable
 from mumap_node.settings.fields import (
@@ -21,9 +20,12 @@ from mumap_node.settings.fields import (
     Name,
     PeerNetwork,
     Port,
+    ServiceUrl,
     StorageClass,
+    Table,
     Timezone,
     Tuple,
+    UserName,
 )
 
 NM_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.20"
@@ -36,19 +38,6 @@ def default_models_dir() -> Path:
     if (source_tree / "pyproject.toml").is_file():
         return source_tree / "models"
     return Path(sys.prefix) / "share" / "mumap-node" / "models"
-
-
-class Table(BaseModel):
-    """A table: frozen, closed to keys nobody knows, and silent about values in errors."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-    @classmethod
-    def by_key(cls) -> dict[str, FieldInfo]:
-        """Every key as the file writes it."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
 
 class Node(Table):
@@ -181,14 +170,35 @@ class Destination(Table):
     name: Name
     """Name in routes, logs and file names."""
 
-    ae_title: AETitle
+    ae_title: AETitle | None = None
     """Its AE title."""
 
-    host: Host
+    host: Host | None = None
     """Its host name or IP address."""
 
-    port: Port
+    port: Port | None = None
     """Its DICOM port."""
+
+    url: ServiceUrl | None = None
+    """Of a DICOMweb service (STOW-RS), instead of AE title, host and port."""
+
+    authorities: FilePath | None = None
+    """File of the certificates that issue the service's; left out, those of the system."""
+
+    token_file: FilePath | None = None
+    """File that holds the bearer token the service is shown."""
+
+    user: UserName | None = None
+    """User of the service (HTTP Basic)."""
+
+    password_file: FilePath | None = None
+    """File that holds the user's password."""
+
+    client_certificate: Flag = False
+    """Whether the service is shown the node's certificate."""
+
+    clear_text: Flag = False
+    """Whether the service may be called by http, which everybody on the way can read."""
 
     profile: str = "standard"
     """How maps are encoded for it."""

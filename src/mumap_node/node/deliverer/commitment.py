@@ -12,6 +12,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.events import Event
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
@@ -27,7 +28,7 @@ from mumap_node.dicom.commitment import (
     request_dataset,
 )
 from mumap_node.dicom.uids import derive_uid
-from mumap_node.node.calling import Call, CallFailed, Patience
+from mumap_node.node.calling import Call, CallFailed, Patience, Served
 from mumap_node.node.commitments import REQUEST, answer_report
 from mumap_node.node.deliverer.scu import not_called
 from mumap_node.node.jobs.deliveries import Answer
@@ -104,16 +105,25 @@ def request_commitment(
         patience: How long to wait.
     """
     Transactions(spool).ask(question)
-    reported = threading.Event()
+    taken, answered = threading.Event(), threading.Event()
 
     def on_report(event: Event) -> tuple[int, None]:
         status = answer_report(spool, destination.ae_title, event)
-        reported.set()
+        taken.set()
         return status, None
+
+    def on_sent(event: Event) -> None:
+        # Only now may the association be released: pynetdicom would send the answer after that.
+        if taken.is_set() and isinstance(event.pdu, P_DATA_TF):
+            answered.set()
 
     call = Call(destination, calling_ae_title, patience)
     try:
-        association = call.open(_CONTEXTS, serves=[(evt.EVT_N_EVENT_REPORT, on_report)])
+        serves: list[Served] = [
+            (evt.EVT_N_EVENT_REPORT, on_report),
+            (evt.EVT_PDU_SENT, on_sent),
+        ]
+        association = call.open(_CONTEXTS, serves=serves)
     except CallFailed as error:
         return _not_offered(not_called(error), destination)
     information = request_dataset(Request(question.transaction_uid, tuple(references)))
@@ -123,7 +133,7 @@ def request_commitment(
         )
         answer = _of_request(call, status, destination)
         if answer.state is DeliveryState.COMMITTING:
-            reported.wait(patience.report_seconds)
+            answered.wait(patience.report_seconds)
     except RuntimeError:  # the association ended between its opening and the request
         return not_called(call.aborted())
     finally:

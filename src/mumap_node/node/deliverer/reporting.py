@@ -7,6 +7,7 @@ import structlog
 
 from mumap_node.node.deliverer.commitment import report_commitment
 from mumap_node.node.deliverer.sending import SendingOptions, unknown
+from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.commitments import keep_progress, next_report_attempt
@@ -70,6 +71,9 @@ class Reporting:
         destination = self._options.destinations.get(asked.destination)
         if destination is None:
             return unknown(asked.destination)
+        if isinstance(destination, WebDestination):
+            sentence = f"expected {destination.name!r} to be called by DIMSE, found DICOMweb"
+            return Answer(DeliveryState.REFUSED, "commitment-report-refused", sentence)
         return report_commitment(
             asked.transaction_uid,
             asked.references,

@@ -9,13 +9,14 @@ import structlog
 
 from mumap_node.dicom.marks import REPORT
 from mumap_node.node.calling import Patience
+from mumap_node.node.deliverer import scu, stow
 from mumap_node.node.deliverer.commitment import (
     judge_report,
     reference_to,
     request_commitment,
     transaction_of,
 )
-from mumap_node.node.deliverer.scu import send
+from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
 from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_stopped
@@ -54,7 +55,7 @@ class SendingOptions:
     """
 
     ae_title: str
-    destinations: Mapping[str, Destination]
+    destinations: Mapping[str, AnyDestination]
     accept_warnings: bool = False
     patience: Patience = Patience()  # noqa: RUF009  (frozen)
 
@@ -118,7 +119,7 @@ class Sending:
         destination = self._options.destinations.get(attempt.destination)
         if destination is None:
             return unknown(attempt.destination)
-        if destination.commitment:
+        if isinstance(destination, Destination) and destination.commitment:
             return self._commit(dossier, delivery, attempt, destination)
         if delivery.stored_by:  # and the site no longer asks for more
             return Answer(_ACCEPTED, transfer_syntax_uid=delivery.transfer_syntax_uid)
@@ -173,19 +174,25 @@ class Sending:
             self._options.patience,
         )
 
-    def _send(self, dossier: Dossier, destination: Destination) -> Answer:
+    def _send(self, dossier: Dossier, destination: AnyDestination) -> Answer:
         mumap, _ = _files(dossier, destination.name)
         objects = self._objects(dossier, destination.name)
         if objects is None:
             return _DAMAGED
-        sent = send(
+        sent = self._sent(objects, destination)
+        return sent.answer if sent.accepted < len(mumap) else _of_report(sent.answer)
+
+    def _sent(self, objects: Sequence[bytes], destination: AnyDestination) -> scu.Sent:
+        warnings, patience = self._options.accept_warnings, self._options.patience
+        if isinstance(destination, WebDestination):
+            return stow.post(objects, destination, accept_warnings=warnings, patience=patience)
+        return scu.send(
             objects,
             destination,
             self._options.ae_title,
-            accept_warnings=self._options.accept_warnings,
-            patience=self._options.patience,
+            accept_warnings=warnings,
+            patience=patience,
         )
-        return sent.answer if sent.accepted < len(mumap) else _of_report(sent.answer)
 
     def _objects(self, dossier: Dossier, name: str) -> list[bytes] | None:
         """All objects of a delivery, in order; None where one is not what was made."""

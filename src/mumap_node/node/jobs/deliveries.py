@@ -39,6 +39,7 @@ class Answer:
         status: DIMSE status; None where there was no answer.
         transfer_syntax_uid: What it was sent in; empty where it was not.
         stored_by: Number of the attempt whose objects are to be committed; 0 for none.
+        wait_seconds: How long the peer asks to be left alone.
     """
 
     state: DeliveryState
@@ -47,6 +48,7 @@ class Answer:
     status: int | None = None
     transfer_syntax_uid: str = ""
     stored_by: int = 0
+    wait_seconds: float = 0.0
 
 
 def keep_stopped(
@@ -97,7 +99,8 @@ def record_answer(before: Delivery, attempt: Attempt, answer: Answer, now: datet
         now: UTC.
     """
     first = before.first_attempt_at or now
-    wait = wait_before_attempt(attempt.number + 1, attempt.series)
+    usual = wait_before_attempt(attempt.number + 1, attempt.series)
+    wait = max(usual, timedelta(seconds=answer.wait_seconds))
     state, next_attempt_at = answer.state, None
     if before.state is DeliveryState.CANCELLED and state is not DeliveryState.ACCEPTED:
         state = DeliveryState.CANCELLED  # by a person, while it was under way

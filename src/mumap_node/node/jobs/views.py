@@ -113,7 +113,8 @@ def _views(spool: Spool, engine: EngineClient) -> Iterator[JobView]:
     for name, received_at in arrivals.items():
         standing = standing_of(None)
         yield JobView(name, standing.state, "", "", received_at, received_at)
-    items = _items(spool, paths)
+    # With arrivals, a job that appears meanwhile may be one of them, which is shown already.
+    items = _items(spool, paths, shows_late_jobs=not arrivals)
     while chunk := list(islice(items, CHUNK)):
         yield from _views_of(engine, chunk)
 
@@ -143,9 +144,9 @@ def _changed(path: Path) -> datetime | None:
         return None
 
 
-def _items(spool: Spool, paths: Sequence[Path]) -> Iterator[Item]:
+def _items(spool: Spool, paths: Sequence[Path], *, shows_late_jobs: bool) -> Iterator[Item]:
     """Jobs and instances without one, reading no more of them than are asked for."""
-    listed = frozenset(paths)
+    listed = frozenset(paths) if shows_late_jobs else None
     for path in paths:
         try:
             item = _item(spool, path, listed)
@@ -155,7 +156,7 @@ def _items(spool: Spool, paths: Sequence[Path]) -> Iterator[Item]:
             yield item
 
 
-def _item(spool: Spool, path: Path, listed: Container[Path]) -> Item | None:
+def _item(spool: Spool, path: Path, listed: Container[Path] | None) -> Item | None:
     if path.name == "job.json":
         return read_dossier(spool, path.parent.name)
     decision = read_record(Decision, path)
@@ -163,7 +164,8 @@ def _item(spool: Spool, path: Path, listed: Container[Path]) -> Item | None:
         return None
     job = spool.job_file(decision.job_id) if decision.job_id else None
     if job is not None and job.exists():  # in the list, or written since
-        return None if job in listed else read_dossier(spool, decision.job_id)
+        is_shown = listed is None or job in listed
+        return None if is_shown else read_dossier(spool, decision.job_id)
     # Neither there nor purged: it is in the inbox, to be decided on again.
     stands = decision.purged_at is not None or spool.instance_file(decision.instance_id).exists()
     return decision if stands else None

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mumap_node.imaging.definitions import METRICS
+from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.jobs.admitting import settings_for
 from mumap_node.node.jobs.agreement_page import page_of, recent
 from mumap_node.node.jobs.agreement_record import AgreementRecord
@@ -17,7 +18,6 @@ from mumap_node.node.jobs.figures import compared_with, figures_of
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import JobView
 from mumap_node.node.rejections import Rejection
-from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.web.health import Check
 from mumap_node.report.agreement import render_agreement
@@ -84,7 +84,7 @@ class Site:
     port: int
     version: str
     timezone: tzinfo
-    destinations: tuple[Destination, ...]
+    destinations: tuple[AnyDestination, ...]
     list_jobs: Callable[[], Sequence[JobView]]
     read_agreement: Callable[[], AgreementRecord]
     read_rejections: Callable[[], Sequence[Rejection]]
@@ -102,8 +102,7 @@ class _AgreementLine:
 class _DestinationRow:
     name: str
     ae_title: str
-    host: str
-    port: int
+    address: str
     profile: str
     last_success: datetime | None
     waiting: int
@@ -204,7 +203,7 @@ def _lately(rejections: Sequence[Rejection], now: datetime) -> list[Rejection]:
     return recent[:MOST_REJECTED]
 
 
-def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _DestinationRow:
+def _destination_row(target: AnyDestination, jobs: Sequence[JobView]) -> _DestinationRow:
     mine = [d for job in jobs for d in job.deliveries if d.destination == target.name]
     successes = [
         delivery.last_attempt_at
@@ -212,11 +211,14 @@ def _destination_row(target: Destination, jobs: Sequence[JobView]) -> _Destinati
         if delivery.state is DeliveryState.ACCEPTED and delivery.last_attempt_at is not None
     ]
     states = Counter(delivery.state for delivery in mine)
+    if isinstance(target, WebDestination):
+        ae_title, address = "", target.url
+    else:
+        ae_title, address = target.ae_title, f"{target.host}:{target.port}"
     return _DestinationRow(
         name=target.name,
-        ae_title=target.ae_title,
-        host=target.host,
-        port=target.port,
+        ae_title=ae_title,
+        address=address,
         profile=target.profile,
         last_success=max(successes, default=None),
         waiting=states[DeliveryState.WAITING] + states[DeliveryState.COMMITTING],

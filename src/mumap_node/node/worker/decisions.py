@@ -17,8 +17,8 @@ from mumap_node.dicom.measured_map import is_measured
 from mumap_node.dicom.selection import is_own_map, select_source
 from mumap_node.errors import ConfigurationError, InputRejected
 from mumap_node.imaging.model_card import ModelCard
+from mumap_node.node.dicomweb.destination import AnyDestination
 from mumap_node.node.routing import (
-    Destination,
     Peer,
     Route,
     find_peer,
@@ -43,7 +43,7 @@ class Rules:
 
     routes: Sequence[Route]
     peers: Sequence[Peer]
-    destinations: Mapping[str, Destination]
+    destinations: Mapping[str, AnyDestination]
     load_card: Callable[[str], ModelCard]
 
 
@@ -164,7 +164,7 @@ class _Verdict:
     seen: dict[str, str] = field(default_factory=dict)
     superseded_by: str = ""
     card: ModelCard | None = None
-    destinations: tuple[Destination, ...] = ()
+    destinations: tuple[AnyDestination, ...] = ()
 
 
 def _rivals(siblings: Iterable[Decision]) -> Iterator[Decision]:
@@ -261,7 +261,7 @@ def _job(
     arrival: Arrival,
     route: Route,
     card: ModelCard,
-    destinations: Sequence[Destination],
+    destinations: Sequence[AnyDestination],
     now: datetime,
 ) -> Job:
     relax = tuple(sorted(route.relax))

@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from mumap_node.node.deliverer.scu import echo
+from mumap_node.node.deliverer.stow import ask
+from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.presence import is_present
 from mumap_node.node.receiver.access import refuse_address, refuse_titles
 from mumap_node.node.rejections import Rejection, read_rejections
@@ -99,7 +101,7 @@ def _addresses(settings: Settings) -> Checked:
     """What to write down at the modalities."""
     node = settings.node
     bind = ip_address(str(node.bind))
-    hosts = (SOMEWHERE, *(d.host for d in settings.destinations))
+    hosts = (SOMEWHERE, *(d.host for d in settings.destinations if d.host))
     found = dict.fromkeys(filter(None, map(_source_address, hosts)))
     shown = ", ".join(found) if bind.is_unspecified else str(bind)
     sentence = f"AE title {node.ae_title}, port {node.port}, address {shown or 'unknown'}"
@@ -209,7 +211,9 @@ def _destinations(settings: Settings) -> Iterator[Checked]:
         yield from threads.map(ask, targets)
 
 
-def _destination(destination: Destination, ae_title: str) -> Checked:
+def _destination(destination: AnyDestination, ae_title: str) -> Checked:
+    if isinstance(destination, WebDestination):
+        return _service(destination)
     name = f"destination {destination.name}"
     by_tls = " by TLS" if destination.tls else ""
     address = f"{destination.ae_title} at {destination.host}:{destination.port}{by_tls}"
@@ -229,3 +233,11 @@ def _destination(destination: Destination, ae_title: str) -> Checked:
         sentence += f", but its name took {seconds:.0f} s to look up"
         return Checked(Area.PEER, name, Verdict.WARNING, sentence, reason="slow-host-name")
     return Checked(Area.PEER, name, Verdict.OK, sentence)
+
+
+def _service(destination: WebDestination) -> Checked:
+    name, answer = f"destination {destination.name}", ask(destination)
+    if answer.state is not DeliveryState.ACCEPTED:
+        sentence = f"{destination.url}: {answer.sentence}"
+        return Checked(Area.PEER, name, Verdict.WRONG, sentence, reason=answer.reason)
+    return Checked(Area.PEER, name, Verdict.OK, f"{destination.url} answers QIDO-RS")

@@ -39,6 +39,17 @@ def test_a_failure_for_now_says_when_it_is_tried_again() -> None:
     assert found.next_attempt_at == NOW + wait_before_attempt(3, "deliver/job/pacs/")
 
 
+def test_a_peer_is_left_alone_as_long_as_it_asks() -> None:
+    asked = replace(DOWN, wait_seconds=1800)
+    assert record_answer(Delivery("pacs"), _attempt(1), asked, NOW).next_attempt_at == (
+        NOW + timedelta(minutes=30)
+    )
+    hasty = replace(DOWN, wait_seconds=1)
+    assert record_answer(Delivery("pacs"), _attempt(1), hasty, NOW).next_attempt_at == (
+        NOW + wait_before_attempt(2, "deliver/job/pacs/")
+    )
+
+
 def test_after_three_days_it_is_given_up() -> None:
     before = Delivery("pacs", attempts=80, first_attempt_at=NOW - PATIENCE)
     found = record_answer(before, _attempt(81), DOWN, NOW)

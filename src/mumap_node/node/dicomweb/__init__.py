@@ -1,0 +1,1 @@
+"""DICOMweb services as a client meets them: how they are called, over HTTP."""
