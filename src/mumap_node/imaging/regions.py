@@ -81,11 +81,12 @@ def emission_outline(counts: Voxels, spacing_mm: Spacing) -> Mask:
     image = sitk.GetImageFromArray(np.maximum(counts, 0))
     image.SetSpacing(spacing_mm[::-1])
     smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(image, [EMISSION_SIGMA_MM**2] * 3))
-    bright = max(smooth[smooth >= smooth.mean()].mean(), np.finfo(np.float32).tiny)
+    mean = min(smooth.mean(), smooth.max())  # of one value, it lies a rounding above it
+    bright = max(smooth[smooth >= mean].mean(), np.finfo(np.float32).tiny)
     logarithm = np.log(np.clip(smooth / bright, 0, 1) + LOG_FLOOR)
     otsu = sitk.OtsuThresholdImageFilter()
     otsu.Execute(sitk.GetImageFromArray(logarithm))
-    cut = min(otsu.GetThreshold(), logarithm.max())  # of one value, it lies a rounding above it
+    cut = min(otsu.GetThreshold(), logarithm.max())  # here too
     level = np.exp(logarithm[logarithm >= cut].mean()) - LOG_FLOOR
     return filled(largest_part(smooth > 0.5 * level * bright))
 

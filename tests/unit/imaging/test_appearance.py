@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import phantoms
@@ -65,6 +65,7 @@ def test_a_larger_body_is_wider_deeper_and_has_more_area():
     spacing_mm=st.sampled_from([1.0, 4.0, 30.0]),
     seed=st.integers(0, 100),
 )
+@example(counts=1e9, shape=(1, 1, 2), spacing_mm=30.0, seed=2)  # a mean above its values
 @settings(max_examples=60, deadline=None)
 def test_any_counts_are_described_in_finite_numbers(counts, shape, spacing_mm, seed):
     random = np.random.default_rng(seed)
