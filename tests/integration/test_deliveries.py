@@ -69,6 +69,7 @@ def test_a_map_of_many_objects_is_one_delivery_and_arrives_whole(make_site: Make
         site.receive(nac_file())
         site.start("both", profile="pseudo-ct symbia-130kvp")
         wait_until(lambda: _delivery(site, "pacs").reason == "peer-out-of-resources")
+        assert "the first 1 of 16 objects" in _delivery(site, "pacs").sentence
         site.jobs.retry(site.view().id)
         site.wait_for("done")
     tried, whole = archive.received[:2], [each.dataset() for each in archive.received[2:]]

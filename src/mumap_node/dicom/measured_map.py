@@ -130,9 +130,13 @@ def is_map(dataset: Dataset) -> bool:
 
 
 def is_ct(dataset: Dataset) -> bool:
-    """Whether an instance is a slice of a CT, and no localizer (PS3.3 C.8.2.1.1.1)."""
+    """Whether an instance is a slice of a measured CT: no localizer (PS3.3 C.8.2.1.1.1), no map.
+
+    Maps that were sent as CT images come back from archives as CTs do.
+    """
     is_localizer = "LOCALIZER" in texts(dataset, "ImageType")
-    return text(dataset, "SOPClassUID") == CTImageStorage and not is_localizer
+    is_image = text(dataset, "SOPClassUID") == CTImageStorage and not is_localizer
+    return is_image and not is_own_map(dataset)
 
 
 def is_measured(dataset: Dataset) -> bool:

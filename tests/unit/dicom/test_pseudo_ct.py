@@ -218,6 +218,10 @@ def test_dciodvfy_finds_no_error_and_warns_of_a_value_of_ours_alone(changes, tmp
         "pseudo-ct 1e-4/1e-4",
         "pseudo-ct 1e-4/0/0.15",
         "pseudo-ct ///",
+        "pseudo-ct 1.64/1.09/0.1538",  # the exponents were forgotten: air would be water
+        "pseudo-ct 1.64e-4/1.09e-4/1.538",  # 1/m
+        "pseudo-ct 1e-4/1.09e-4/0.1538",  # no CT number of 12 bits would be air
+        "pseudo-ct 1e400/1e-4/0.15",
     ],
 )
 def test_a_table_nobody_can_use_is_said_to_be_one(profile):

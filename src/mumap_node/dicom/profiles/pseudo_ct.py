@@ -14,6 +14,7 @@ from pydicom.uid import CTImageStorage
 
 from mumap_node.dicom import describing
 from mumap_node.dicom.modules import computed_tomography, image, plane, series
+from mumap_node.dicom.modules.computed_tomography import SMALLEST_HU
 from mumap_node.dicom.naming import derived_uids, file_meta
 from mumap_node.dicom.patient import patient_and_study
 from mumap_node.dicom.profiles.order import Encode, Order
@@ -35,6 +36,13 @@ _FORM = re.compile(rf"{NAME} (?P<table>\S+)(?: (?P<fwhm>\d{{1,2}}(?:\.\d+)?)mm)?
 _NUMBER = r"(\d*\.?\d+(?:e-?\d+)?)"
 _NUMBERS = re.compile("/".join([_NUMBER] * 3))
 
+PLAUSIBLE_SLOPE_PER_CM_PER_HU = (0.5e-4, 3e-4)
+PLAUSIBLE_WATER_PER_CM = (0.1, 0.2)
+"""At 140.5 keV, narrow or broad beam. A slope without its exponent would make air water."""
+
+ALMOST = 0.99
+"""Share of the LAC of water that CT numbers below 0 must cover, so that air is almost none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -55,7 +63,7 @@ def pseudo_ct(profile: str) -> Encode:
     Args:
         profile: The name, a table and, where the map is to be smoothed, a FWHM in mm. The table is
             one of HU_TABLES, or its slopes below and above water, in 1/cm per HU, and the LAC of
-            water, in 1/cm, all at 140.5 keV, such as "1.64e-4/1.09e-4/0.1538".
+            water, in 1/cm, all at 140.5 keV, such as "1.64e-4/1.09e-4/0.1538"; plausible ones.
 
     Raises:
         ValueError: It is none; the message says what was expected and found.
@@ -73,8 +81,18 @@ def pseudo_ct(profile: str) -> Encode:
 
 def _stated(table: str) -> HuTable | None:
     numbers = _NUMBERS.fullmatch(table)
-    slopes = [float(number) for number in numbers.groups()] if numbers else [0.0]
-    return HuTable(*slopes) if all(slopes) else None
+    if numbers is None:
+        return None
+    stated = HuTable(*map(float, numbers.groups()))
+    lowest, highest = PLAUSIBLE_SLOPE_PER_CM_PER_HU
+    least, most = PLAUSIBLE_WATER_PER_CM
+    is_plausible = (
+        lowest <= stated.above_per_hu <= highest
+        and stated.below_per_hu <= highest
+        and least <= stated.water_per_cm <= most
+        and stated.below_per_hu * -SMALLEST_HU >= stated.water_per_cm * ALMOST  # air is 0
+    )
+    return stated if is_plausible else None
 
 
 def _encode(profile: str, conversion: Conversion, order: Order) -> Sequence[Dataset]:

@@ -180,7 +180,9 @@ class Sending:
         if objects is None:
             return _DAMAGED
         sent = self._sent(objects, destination)
-        return sent.answer if sent.accepted < len(mumap) else _of_report(sent.answer)
+        if sent.accepted < len(mumap):
+            return _of_part(sent, len(mumap))
+        return _of_report(sent.answer)
 
     def _sent(self, objects: Sequence[bytes], destination: AnyDestination) -> scu.Sent:
         warnings, patience = self._options.accept_warnings, self._options.patience
@@ -215,6 +217,20 @@ def _files(dossier: Dossier, name: str) -> tuple[tuple[MapFile, ...], tuple[MapF
     """The map as a destination gets it, and the report that follows it."""
     files = dossier.result.files if dossier.result else {}
     return files.get(dossier.job.profiles[name], ()), files.get(REPORT, ())
+
+
+def _of_part(sent: scu.Sent, objects: int) -> Answer:
+    """What became of a delivery whose map was not, or not wholly, accepted.
+
+    A station that holds some slices of a map may use them: people have to know.
+    """
+    if not sent.accepted:
+        return sent.answer
+    return replace(
+        sent.answer,
+        sentence=f"the first {sent.accepted} of {objects} objects of the map were accepted, "
+        f"the next was not: {sent.answer.sentence}",
+    )
 
 
 def _of_report(answer: Answer) -> Answer:

@@ -300,12 +300,16 @@ def test_a_measured_map_whose_study_or_series_nobody_knows_is_held(
     assert house.spool.instance_file(house.decision.instance_id).read_bytes() == file
 
 
-def test_our_own_maps_are_never_compared_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["standard", "pseudo-ct symbia-130kvp"])
+def test_our_own_maps_are_never_compared_with(tmp_path: Path, profile: str) -> None:
+    """A map compared with itself would agree; beside a CT nobody would know which was meant."""
     house = House(tmp_path, [COMPARE_ALL])
     source = read_dataset(nac_file())
-    made = make_attenuation_map(source, model(), Request(assume_nac=True), provenance())
-    house.take(to_bytes(made.objects["standard"][0]))
+    request = Request(assume_nac=True, profiles=(profile,))
+    made = make_attenuation_map(source, model(), request, provenance())
+    house.take(to_bytes(made.objects[profile][0]))
     assert house.decision.reason == "own-map"
+    assert read_measured(house.spool, key_of(STUDY_UID)) is None
 
 
 def test_what_was_held_and_is_compared_with_now_leaves_nothing_to_handle(tmp_path: Path) -> None:
