@@ -132,7 +132,7 @@ def test_too_few_pairs_make_no_gate(gated):
 def test_real_objects_of_other_cameras_are_stopped(gated, camera):
     folder = phantoms.SHARED_DATA / camera
     if not folder.is_dir():
-        pytest.skip("../shared/data is absent")
+        pytest.skip("../shared/data is absent: no real files of other kinds to turn away")
 
     for path in sorted(folder.glob("*.dcm")):
         assert examine_file(opened(gated[0]), path).stopped_by

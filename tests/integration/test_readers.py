@@ -28,7 +28,9 @@ NM_PROFILES = [profile for profile in PROFILES if profile != "parametric-map"]
 VOXELS = [(0, 0, 0), (1, 7, 30), (8, 40, 11), (15, 47, 47)]
 """Indices (slice, row, column) in which no symmetry hides."""
 
-NO_SIGN = pytest.mark.xfail(strict=True, reason="ignores the sign of Spacing Between Slices (#885)")
+NO_SIGN = pytest.mark.xfail(
+    strict=True, reason="dcm2niix ignores the sign of Spacing Between Slices (#885)"
+)
 
 
 def mumap_like(source: Dataset) -> Volume:

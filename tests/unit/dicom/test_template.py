@@ -434,7 +434,7 @@ def test_private_elements_without_vr_are_offered_where_the_dictionary_knows_them
 def test_real_files_are_explained(file):
     path = DATA / file
     if not path.exists():
-        pytest.skip("no real files beside the checkout")
+        pytest.skip("../shared/data is absent: no real reconstructions to inspect")
 
     inspected = inspect_map(read_dataset(path.read_bytes()))
 
