@@ -5,9 +5,10 @@ SHELL := /bin/bash
 bin := .venv/bin
 compose := $(bin)/docker-compose
 
-# What the tests need beside Python: real DICOM peers and readers, a validator, a database server,
-# fault injection, and a container engine of their own.
+# What the tests need beside Python: real DICOM peers and readers, a syslog server, validators, a
+# database server, fault injection, and a container engine of their own.
 packages := dcmtk dcm2niix dicom3tools libgdcm-tools orthanc orthanc-dicomweb postgresql strace \
+	rsyslog rsyslog-gnutls libxml2-utils \
 	docker.io debootstrap eatmydata iptables iproute2 ca-certificates openssl
 
 # Where every line and branch is tested: what decides what a map is and where it lies.

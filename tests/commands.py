@@ -55,8 +55,12 @@ destinations = ["sender"]
 
 def by_tls(files: TlsFiles) -> str:
     """Those of a node that calls its destination by TLS."""
+    return with_tls(SETTINGS.replace("port = {port}", "port = {port}\ntls = true"), files)
+
+
+def with_tls(text: str, files: TlsFiles) -> str:
+    """Settings with the certificate of a node."""
     paths = "".join(f'{name} = "{getattr(files, name)}"\n' for name in TlsFiles.__slots__)
-    text = SETTINGS.replace("port = {port}", "port = {port}\ntls = true")
     return text.replace("[[peers]]", f"[tls]\n{paths}\n[[peers]]")
 
 

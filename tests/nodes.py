@@ -35,6 +35,7 @@ from builders import card, water_where_counts
 from mumap_node import logs
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.imaging.volume import Voxels
+from mumap_node.node.audit.trail import Trail
 from mumap_node.node.bell import ring
 from mumap_node.node.calling import Patience
 from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
@@ -78,6 +79,7 @@ class Trap:
 
     Attributes:
         step: Kind of step: "file" before the n-th file gets its name, loses it or is linked;
+            "line" before the n-th message is added to the audit trail;
             "row" before the n-th write to the engine's database; "call" before the n-th
             connection to a destination.
         count: Which of them; counted from 1.
@@ -347,6 +349,7 @@ def _worker_options(orders: Orders) -> WorkerOptions:
         sweep_seconds=0.3,
         settle_seconds=0.3,
         head_start_seconds=orders.head_start_seconds,
+        audit=_trail(orders).add,
     )
 
 
@@ -376,7 +379,12 @@ def _sending(orders: Orders) -> SendingOptions:
         name: replace(destination, ae_title=orders.ae_title, commitment=orders.commitment)
         for name, destination in _destinations(orders.destinations, orders.profile).items()
     }
-    return SendingOptions("MUMAP", destinations, patience=orders.patience)
+    audit = _trail(orders).add
+    return SendingOptions("MUMAP", destinations, patience=orders.patience, audit=audit)
+
+
+def _trail(orders: Orders) -> Trail:
+    return Trail(orders.folder / "audit", "MUMAP", _now)
 
 
 def _destinations(ports: Mapping[str, int], profile: str) -> dict[str, Destination]:
@@ -455,6 +463,8 @@ class _Steps:
     def on_audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in FILE_EVENTS and ".lock" not in str(arguments[0]):
             self._pass("file")
+        elif event == "os.truncate":
+            self._pass("line")
         elif event == "socket.connect":
             self._pass("call")
 

@@ -18,6 +18,7 @@ VERSIONS = {
     "Orthanc": ("Orthanc", "--version"),
     "GDCM": ("gdcminfo", "--version"),
     "dcm2niix": ("dcm2niix", "--version"),
+    "rsyslog": ("rsyslogd", "-v"),
     "dicom3tools": ("dciodvfy", "-version"),
 }
 """How each program tells its version."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from commands import SETTINGS, write_settings
+from audit_servers import RecordingSyslog
+from commands import SETTINGS, with_tls, write_settings
 from mumap_node.node.presence import present
 from mumap_node.node.rejections import Rejections, read_rejections
 from mumap_node.service.checking import check_node
@@ -17,7 +18,7 @@ from mumap_node.service.doctor import machine, network
 from mumap_node.service.doctor.checked import Checked, Verdict
 from mumap_node.settings.loading import load_settings
 from mumap_node.settings.tables import Settings
-from peers import RecordingScp, orthanc
+from peers import RecordingScp, orthanc, unused_port
 from receivers import receiving
 
 ROUTES = "Iface Destination Gateway Flags\neth0 0000FEA9 00000000 1\neth0 00000000 010011AC 3\n"
@@ -63,6 +64,24 @@ def test_a_receiver_with_other_settings_than_these_is_found(tmp_path, root):
         own = found(network.look(settings(tmp_path, listening_at(node.port)), root), "own port")
 
     assert (own.verdict, own.reason) == (Verdict.WRONG, "association-rejected")
+
+
+def test_a_syslog_server_is_asked_without_a_message(tmp_path, root, hospital, ours):
+    port = unused_port()
+    audit = (
+        f'[audit]\nhost = "127.0.0.1"\nport = {port}\ntls_name = "syslog.example.org"\n\n[[peers]]'
+    )
+    path = write_settings(tmp_path, 104, with_tls(SETTINGS, ours).replace("[[peers]]", audit))
+    silent = found(network.look(load_settings(path), root), "syslog")
+    with RecordingSyslog(hospital.issue("syslog.example.org"), port) as syslog:
+        heard = found(network.look(load_settings(path), root), "syslog")
+        assert (syslog.connections, syslog.messages) == (1, [])
+
+    assert (silent.verdict, silent.reason) == (Verdict.WRONG, "syslog-unreachable")
+    assert (heard.verdict, heard.sentence) == (
+        Verdict.OK,
+        f"127.0.0.1:{port} answers by TLS; nothing was sent",
+    )
 
 
 def test_a_check_by_another_user_who_cannot_see_the_receiver_finds_it_all_the_same(tmp_path, root):

@@ -17,13 +17,14 @@ from mumap_node.node.jobs.states import JobState
 from mumap_node.node.spool.records import DeliveryState
 from nodes import MakeSite, Site, Trap, kill
 from peers import RecordingScp, answers, dcmqrscp, store
+from trails import trail
 from waiting import wait_until
 
 AT_ONCE = 8
 """Sites that are tried at the same time; most of it is waiting."""
 
 
-@pytest.mark.parametrize(("step", "fewest"), [("file", 12), ("row", 12), ("call", 1)])
+@pytest.mark.parametrize(("step", "fewest"), [("file", 12), ("row", 12), ("call", 1), ("line", 3)])
 def test_a_job_survives_a_kill_at_any_step(make_any_site: MakeSite, step: str, fewest: int) -> None:
     with RecordingScp() as archive:
         killed = 0
@@ -37,6 +38,7 @@ def test_a_job_survives_a_kill_at_any_step(make_any_site: MakeSite, step: str, f
             for site in sites:
                 site.wait_for("done")
                 _assert_made_and_delivered_once(site, archive)
+                _assert_told(site)
                 kill(site.processes[1])
             killed += sum(died)
             if not all(died):
@@ -56,6 +58,16 @@ def _dies(site: Site) -> bool:
     process = site.processes[0]
     wait_until(lambda: process.exitcode is not None or site.is_at_rest())
     return process.exitcode is not None
+
+
+def _assert_told(site: Site) -> None:
+    """The trail says what came and what went, again only as the same event."""
+    told = trail(site.folder)
+    events = [line.event for line in told]
+    assert set(events) == {"DICOM Instances Transferred", "Begin Transferring DICOM Instances"}
+    assert len({line.key for line in told}) == 3  # came, begins to go, went
+    assert [events[0], events[-1]] == ["DICOM Instances Transferred"] * 2
+    assert {line.outcome for line in told} == {"0"}
 
 
 def _assert_made_and_delivered_once(site: Site, archive: RecordingScp) -> None:

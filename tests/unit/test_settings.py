@@ -12,8 +12,10 @@ from pydicom.uid import CTImageStorage, NuclearMedicineImageStorage
 
 from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.findings import Relaxable
+from mumap_node.node.audit.trail import unaudited
 from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.tls.files import TlsFiles
+from mumap_node.service.auditing import audit_of, forwarding, server_of
 from mumap_node.service.building import destinations, peers, storage_classes, tls_files
 from mumap_node.settings.example import example_settings
 from mumap_node.settings.loading import load_settings, settings_without_file
@@ -82,13 +84,15 @@ def test_the_example_is_valid_and_names_every_key(tmp_path):
 WITHOUT_DEFAULT = frozenset(
     {
         "timezone", "data_dir", "models_dir", "storage_classes", "database_url",
-        "tls_port", "certificate", "key", "authorities",
+        "tls_port", "certificate", "key", "authorities", "host", "tls_name",
     }
 )  # fmt: skip
 
 
 def test_commented_lines_of_the_example_show_the_defaults():
-    example = re.sub(r"^# (?=[a-z_]+ = |\[\[|\[tls\])", "", example_settings(), flags=re.MULTILINE)
+    example = re.sub(
+        r"^# (?=[a-z_]+ = |\[\[|\[tls\]|\[audit\])", "", example_settings(), flags=re.MULTILINE
+    )
     example = re.sub(r'^database_url = "file.*', "", example, flags=re.MULTILINE)
     for name, table in tomllib.loads(example).items():
         for key, value in table.items() if isinstance(table, dict) else ():
@@ -115,6 +119,28 @@ def test_tls_arrives_where_it_is_wanted(load):
     assert peers(settings)[0].certificate == "spect1.example.org"
     named = load(tls=TLS, destinations=pacs + '\ntls_name = "archive"')
     assert [d.tls.server_name for d in destinations(named).values() if d.tls] == ["archive"]
+
+
+def test_an_empty_table_turns_the_audit_trail_on_and_a_host_sends_it(load, tmp_path):
+    assert audit_of(load()) is unaudited
+    silent = load(audit="")
+    assert (audit_of(silent) is not unaudited, server_of(silent)) == (True, None)
+
+    usual = server_of(load(tls=TLS, audit='host = "log.example.org"'))
+    assert usual is not None
+    assert (usual.address, usual.tls.server_name) == ("log.example.org:6514", "log.example.org")
+    assert usual.tls.files.authorities == tmp_path / "authorities.pem"
+
+    other = 'host = "192.0.2.9"\nport = 7000\ntls_name = "log"\nauthorities = "ca.pem"\ndays = 30'
+    settings = load(tls=TLS, audit=other)
+    own = server_of(settings)
+    assert own is not None
+    assert (own.address, own.tls.server_name) == ("192.0.2.9:7000", "log")
+    files = own.tls.files
+    assert (files.authorities, files.key) == (tmp_path / "ca.pem", tmp_path / "node.key")
+    options = forwarding(settings, tmp_path)
+    assert options is not None
+    assert options.days == 30
 
 
 def test_a_dicomweb_service_takes_the_place_of_an_address(load, tmp_path):
@@ -509,6 +535,16 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
         "a name nobody looks at",
         {"destinations": GOOD["destinations"] + '\ntls_name = "pacs"'},
         'destinations[1].tls_name (of "pacs"): expected tls = true beside it',
+    ),
+    (
+        "a syslog server without our certificate",
+        {"more": '[audit]\nhost = "syslog.example.org"'},
+        "audit.host: expected a table [tls] with the node's certificate, found none",
+    ),
+    (
+        "a port of no syslog server",
+        {"more": "[audit]\nport = 6514", "tls": TLS},
+        "audit.port: expected host beside it, found none",
     ),
     (
         "one port for clear text and TLS",

@@ -16,6 +16,7 @@ from mumap_node.node.reception import receive_object
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.files import Spool
 from mumap_node.service import building
+from mumap_node.service.auditing import audit_of
 from mumap_node.settings.tables import Settings
 
 
@@ -74,6 +75,7 @@ def archive_of(settings: Settings, spool: Spool, name: str, how: How) -> Archive
         peers=building.peers(settings),
         storage_classes=building.storage_classes(settings),
         keep=partial(receive_object, spool, settings.receiver.min_free_gb),
+        audit=audit_of(settings),
     )
 
 

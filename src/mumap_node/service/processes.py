@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +17,7 @@ from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.presence import present
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.files import TlsFiles
-from mumap_node.service import building
+from mumap_node.service import auditing, building
 from mumap_node.service.stopping import StopRequest
 from mumap_node.service.supervisor import supervise
 from mumap_node.settings.loading import load_settings
@@ -31,7 +32,8 @@ DRAIN_ALL_SECONDS = 35.0
 
 STANDARD_INPUT = 0
 
-Process = Callable[[Settings, Spool, StopRequest], None]
+Process = Callable[[Settings, Spool, StopRequest], bool]
+"""Whether all its work was finished when it was asked to stop."""
 
 _log = structlog.get_logger()
 
@@ -55,12 +57,15 @@ def run(verb: str, config: Path, *, supervised: bool) -> None:
             settings = load_settings(config)
             spool = building.open_spool(settings)
             _log.info("process.started", software_version=__version__)
-            with present(spool.run, component):
-                process(settings, spool, stop)
+            with present(spool.run, component), auditing.activity(settings, component):
+                finished = process(settings, spool, stop)
         except ConfigurationError as error:
             for problem in error.problems:
                 _log.error("process.refused", reason=error.reason, sentence=problem)
             raise
+        if not finished:
+            _log.warning("process.stopped", reason="drain-incomplete")
+            os._exit(0)  # the threads of what is left running would keep the process alive
         _log.info("process.stopped")
 
 
@@ -85,10 +90,11 @@ def serve(config: Path) -> int:
         if verb != "watch" or settings.watch
     }
     with StopRequest() as stop:
-        return supervise(commands, stop, drain_seconds=DRAIN_ALL_SECONDS)
+        on_death = partial(auditing.tell_death, settings)
+        return supervise(commands, stop, drain_seconds=DRAIN_ALL_SECONDS, on_death=on_death)
 
 
-def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+def receive(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
     """The Storage and Verification SCP."""
     from mumap_node.node.receiver.scp import ReceiverOptions, start_receiver
 
@@ -104,14 +110,16 @@ def receive(settings: Settings, spool: Spool, stop: StopRequest) -> None:
             storage_classes=building.storage_classes(settings),
             tls_port=settings.node.tls_port,
             tls=building.tls_files(settings) if has_tls else None,
+            audit=auditing.audit_of(settings),
         ),
         spool,
     )
     stop.wait()
     receiver.drain(DRAIN_SECONDS)
+    return True  # associations that were left have been aborted
 
 
-def work(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+def work(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
     """Admission, reconciler and the making of maps."""
     from mumap_node.node.worker.process import Worker
     from mumap_node.service.working import opener, worker_options
@@ -120,10 +128,10 @@ def work(settings: Settings, spool: Spool, stop: StopRequest) -> None:
     with _reaching_database():
         worker = Worker(worker_options(settings), spool, engine, opener(settings))
     stop.wait()
-    _end(finished=worker.stop(DRAIN_SECONDS))
+    return worker.stop(DRAIN_SECONDS)
 
 
-def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
     """The Storage SCU."""
     from mumap_node.node.deliverer.process import Deliverer, DelivererOptions
     from mumap_node.node.deliverer.sending import SendingOptions
@@ -132,25 +140,29 @@ def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> None:
         settings.node.ae_title,
         building.destinations(settings),
         accept_warnings=settings.delivery.accept_warnings,
+        audit=auditing.audit_of(settings),
     )
     _check_certificates(sending.destinations.values())
     with _reaching_database():
         engine = building.engine_options(settings, spool.run)
-        deliverer = Deliverer(DelivererOptions(sending), spool, engine)
+        forwarding = auditing.forwarding(settings, spool.run)
+        options = DelivererOptions(sending, forwarding=forwarding)
+        deliverer = Deliverer(options, spool, engine)
     stop.wait()
-    _end(finished=deliverer.stop(DRAIN_SECONDS))
+    return deliverer.stop(DRAIN_SECONDS)
 
 
-def web(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+def web(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
     """The page and the health addresses."""
     from mumap_node.service.website import start_website
 
     website = start_website(settings, spool)
     stop.wait()
     website.stop()
+    return True
 
 
-def watch(settings: Settings, spool: Spool, stop: StopRequest) -> None:
+def watch(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
     """The Query/Retrieve SCU."""
     from mumap_node.node.fetcher.memory import Memory
     from mumap_node.node.fetcher.process import keep_watching
@@ -158,6 +170,7 @@ def watch(settings: Settings, spool: Spool, stop: StopRequest) -> None:
 
     memory = Memory(spool, now)
     keep_watching(watchers(settings, spool, memory), memory, stop.wait)
+    return True
 
 
 def _check_certificates(destinations: Iterable[AnyDestination]) -> None:
@@ -190,13 +203,6 @@ def _reaching_database() -> Iterator[None]:
         sentence = f"expected the engine's database, found {place_of(error)}"
         _log.error("process.refused", reason="engine-unavailable", sentence=sentence)
         sys.exit(1)
-
-
-def _end(*, finished: bool) -> None:
-    """End at once where work is left running: its threads would keep the process alive."""
-    if not finished:
-        _log.warning("process.stopped", reason="drain-incomplete")
-        os._exit(0)
 
 
 PROCESSES: Mapping[str, tuple[str, Process]] = MappingProxyType(

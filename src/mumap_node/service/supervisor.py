@@ -63,6 +63,7 @@ def supervise(
     stop: StopRequest,
     *,
     drain_seconds: float,
+    on_death: Callable[[str, str], None] = lambda _name, _how: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Keep every command running until asked to stop.
@@ -71,6 +72,7 @@ def supervise(
         commands: Command line by name.
         stop: Who asks.
         drain_seconds: Time the children get to finish what they do.
+        on_death: Is told the name of a child that ended unasked, and how.
         clock: Monotonic seconds.
 
     Returns:
@@ -81,7 +83,7 @@ def supervise(
     try:
         while not stop.asked:
             for child in children:
-                if _tend(child, clock()) == SETTINGS_WRONG:
+                if _tend(child, clock(), on_death) == SETTINGS_WRONG:
                     log.error("node.stopping", process=child.name, exit_code=SETTINGS_WRONG)
                     return SETTINGS_WRONG
             stop.wait_or_child(_until_next_restart(children, clock()))
@@ -92,7 +94,7 @@ def supervise(
         log.info("node.stopped")
 
 
-def _tend(child: Child, now: float) -> int | None:
+def _tend(child: Child, now: float, on_death: Callable[[str, str], None]) -> int | None:
     """Start a child that is due, and see whether a running one has died.
 
     Returns:
@@ -106,6 +108,7 @@ def _tend(child: Child, now: float) -> int | None:
     if exit_code is None:
         return None
     _bury(child, exit_code, now)
+    on_death(child.name, "; ".join(f"{what} {which}" for what, which in _how(exit_code).items()))
     # Later, what is wrong with one process (a model file gone) must not end reception too.
     is_first = child.starts == 1 and now - child.started_at < STEADY_SECONDS
     return exit_code if is_first else None

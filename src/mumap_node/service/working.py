@@ -10,6 +10,7 @@ from mumap_node.node.worker.making import MakingOptions
 from mumap_node.node.worker.process import WorkerOptions
 from mumap_node.node.worker.retention import Retention
 from mumap_node.service import building
+from mumap_node.service.auditing import audit_of
 from mumap_node.settings.tables import Settings
 
 
@@ -31,6 +32,7 @@ def worker_options(settings: Settings) -> WorkerOptions:
             building.by_profile(templates.values()),
         ),
         retention=Retention(settings.retention.spool_days, settings.retention.jobs_days),
+        audit=audit_of(settings),
     )
 
 

@@ -18,12 +18,12 @@ from mumap_node.node.routing import CALLING_AE_TITLE, SENDER, Network, path_prob
 from mumap_node.settings.addresses import address_problems, archives
 from mumap_node.settings.fields import parse_network
 from mumap_node.settings.problems import LISTS, Location, Problem, expected_and_found, shown
+from mumap_node.settings.raw import Raw, Row, rows_of, table_of
+from mumap_node.settings.secured import tls_problems
 from mumap_node.settings.suggestions import did_you_mean
 from mumap_node.settings.tables import Node, Retention, Web
 from mumap_node.settings.templates import read_template
 
-Raw = Mapping[str, Any]
-Row = tuple[Location, Mapping[str, Any]]
 Encoding = Callable[[str], object]
 
 
@@ -39,32 +39,25 @@ def cross_problems(
         models: Names and identities of the models in the models folder.
     """
     for name in LISTS:
-        yield from _same_names(_rows(raw, name))
+        yield from _same_names(rows_of(raw, name))
     yield from _ambiguous_peers(raw)
     yield from _reply_to(raw)
     yield from _destinations(raw, profiles, encoding)
     yield from _unreachable_routes(raw)
-    for row in _rows(raw, "routes"):
+    for row in rows_of(raw, "routes"):
         yield from _route_action(row)
         yield from _route_destinations(row, raw)
         yield from _route_match(row, raw)
         yield from _known(row, "model", models, "a model in the models folder")
-    for row in _rows(raw, "watch"):
+    for row in rows_of(raw, "watch"):
         yield from _watch(row, archives(raw.get("destinations")))
     yield from _retention(raw)
     yield from _ports(raw)
-    yield from _tls(raw)
-
-
-def _rows(raw: Raw, name: str) -> list[Row]:
-    tables = raw.get(name)
-    if not isinstance(tables, list):
-        return []
-    return [((name, n), table) for n, table in enumerate(tables) if isinstance(table, dict)]
+    yield from tls_problems(raw)
 
 
 def _texts(raw: Raw, table: str, key: str) -> list[str]:
-    values = (row.get(key) for _, row in _rows(raw, table))
+    values = (row.get(key) for _, row in rows_of(raw, table))
     return [value.strip(" ") for value in values if isinstance(value, str) and value]
 
 
@@ -81,7 +74,7 @@ def _same_names(rows: list[Row]) -> Iterator[Problem]:
 
 
 def _ambiguous_peers(raw: Raw) -> Iterator[Problem]:
-    rows = _rows(raw, "peers")
+    rows = rows_of(raw, "peers")
     for (_, first), (location, second) in combinations(rows, 2):
         title = second.get("ae_title")
         if title == first.get("ae_title") and _overlap(_networks(first), _networks(second)):
@@ -104,12 +97,12 @@ def _overlap(first: list[Network], second: list[Network]) -> bool:
 
 def _reply_to(raw: Raw) -> Iterator[Problem]:
     names = _texts(raw, "destinations", "name")
-    for row in _rows(raw, "peers"):
+    for row in rows_of(raw, "peers"):
         yield from _known(row, "reply_to", names, "the name of a destination")
 
 
 def _destinations(raw: Raw, profiles: Collection[str], encoding: Encoding) -> Iterator[Problem]:
-    for row in _rows(raw, "destinations"):
+    for row in rows_of(raw, "destinations"):
         location, table = row
         yield from _profile(row, profiles, encoding)
         yield from _template(location, table)
@@ -159,7 +152,7 @@ def _one_of(what: str, value: str, names: Collection[str]) -> str:
 
 def _unreachable_routes(raw: Raw) -> Iterator[Problem]:
     catch_all = None
-    for location, route in _rows(raw, "routes"):
+    for location, route in rows_of(raw, "routes"):
         if catch_all is not None:
             yield Problem(
                 location,
@@ -249,7 +242,7 @@ def _retention(raw: Raw) -> Iterator[Problem]:
 
 
 def _ports(raw: Raw) -> Iterator[Problem]:
-    node, web = _table(raw, "node"), _table(raw, "web")
+    node, web = table_of(raw, "node"), table_of(raw, "web")
     ports = {
         ("web", "port"): web.get("port", Web.model_fields["port"].default),
         ("node", "tls_port"): node.get("tls_port"),
@@ -260,39 +253,3 @@ def _ports(raw: Raw) -> Iterator[Problem]:
         if port is not None and port == other != 0:
             sentence = f"expected another port than {'.'.join(there)}, found {port}"
             yield Problem(here, sentence)
-
-
-def _tls(raw: Raw) -> Iterator[Problem]:
-    """What TLS needs where it is wanted."""
-    node = _table(raw, "node")
-    wanted: list[Location] = [("node", "tls_port")] if "tls_port" in node else []
-    if node.get("tls_only") is True and not wanted:
-        yield Problem(("node", "tls_only"), "expected tls_port beside it, found none")
-    if _table(raw, "web").get("tls") is True:
-        wanted.append(("web", "tls"))
-    for location, table in _rows(raw, "destinations"):
-        wanted.extend((*location, k) for k in ("tls", "client_certificate") if table.get(k) is True)
-        if "tls_name" in table and table.get("tls") is not True:
-            yield Problem((*location, "tls_name"), "expected tls = true beside it")
-    for row in _rows(raw, "peers"):
-        yield from _peer_tls(row, has_port="tls_port" in node)
-    for location in wanted if "tls" not in raw else ():
-        yield Problem(location, "expected a table [tls] with the node's certificate, found none")
-
-
-def _peer_tls(row: Row, *, has_port: bool) -> Iterator[Problem]:
-    location, peer = row
-    if peer.get("tls") is not True:
-        if "certificate" in peer:
-            yield Problem((*location, "certificate"), "expected tls = true beside it")
-        return
-    if "certificate" not in peer:
-        sentence = "expected certificate beside it, which tells this peer from others, found none"
-        yield Problem((*location, "tls"), sentence)
-    if not has_port:
-        yield Problem((*location, "tls"), "expected node.tls_port to be set, found none")
-
-
-def _table(raw: Raw, name: str) -> Mapping[str, Any]:
-    table = raw.get(name)
-    return table if isinstance(table, dict) else {}

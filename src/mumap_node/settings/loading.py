@@ -22,6 +22,7 @@ ADDRESS_IN_FILE = "file:"
 _PATHS = {
     "node": ("data_dir", "models_dir"),
     "tls": ("certificate", "key", "authorities"),
+    "audit": ("authorities",),
 }
 """Keys that are paths, by table."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from mumap_node.settings.audit import Audit
 from mumap_node.settings.fields import Table
 from mumap_node.settings.suggestions import did_you_mean
 from mumap_node.settings.tables import (
@@ -37,6 +38,7 @@ TABLES: Mapping[str, type[Table]] = {
     "retention": Retention,
     "web": Web,
     "tls": Tls,
+    "audit": Audit,
     "peers": Peer,
     "destinations": Destination,
     "routes": Route,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from mumap_node.imaging.findings import Relaxable
+from mumap_node.settings.audit import Audit
 from mumap_node.settings.fields import (
     AETitle,
     BindAddress,
@@ -291,6 +292,7 @@ class Settings(Table):
     retention: Retention = Retention()
     web: Web = Web()
     tls: Tls | None = None
+    audit: Audit | None = None
     peers: Tuple[Peer] = ()
     destinations: Tuple[Destination] = ()
     routes: Tuple[Route] = ()

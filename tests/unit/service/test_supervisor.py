@@ -78,6 +78,23 @@ def test_a_killed_child_is_started_again_and_the_other_left_alone(tmp_path, mean
     assert not any(map(is_alive, pids))
 
 
+def test_a_death_is_told_and_a_stop_is_none(tmp_path, meanwhile):
+    files = {name: tmp_path / name for name in ("a", "b")}
+    commands = {name: command(STAYS, file) for name, file in files.items()}
+    deaths = []
+
+    def kill() -> None:
+        wait_until(lambda: all(map(pid_in, files.values())))
+        os.kill(pid_in(files["a"]), signal.SIGKILL)
+        wait_until(lambda: deaths)
+
+    with StopRequest() as stop:
+        meanwhile(kill)
+        told = lambda name, how: deaths.append((name, how))  # noqa: E731
+        assert supervise(commands, stop, drain_seconds=10, on_death=told) == 0
+    assert deaths == [("a", "signal SIGKILL")]
+
+
 def test_a_child_that_will_not_stop_is_killed(tmp_path, meanwhile):
     file = tmp_path / "a"
     with StopRequest() as stop:

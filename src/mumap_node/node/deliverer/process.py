@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
+from mumap_node.node.audit.forwarding import Forwarder, ForwardingOptions
 from mumap_node.node.deliverer.reporting import Reporting
 from mumap_node.node.deliverer.sending import Sending, SendingOptions
 from mumap_node.node.engine.attempts import Kind
@@ -20,6 +21,9 @@ AT_ONCE = 16
 PER_DESTINATION = 2
 """Of these to one destination, so that one that hangs leaves room for the others."""
 
+FORWARDER_SECONDS = 2.0
+"""For the batch of audit messages at hand; it is sent again where that is too short."""
+
 
 @dataclass(frozen=True, slots=True)
 class DelivererOptions:
@@ -28,10 +32,12 @@ class DelivererOptions:
     Attributes:
         sending: How maps are sent.
         sweep_seconds: Between two looks for the work of dead deliverers.
+        forwarding: What becomes of the audit trail; None where there is none.
     """
 
     sending: SendingOptions
     sweep_seconds: float = SWEEP_SECONDS
+    forwarding: ForwardingOptions | None = None
 
 
 class Deliverer:
@@ -59,6 +65,8 @@ class Deliverer:
             },
             sweep_seconds=options.sweep_seconds,
         )
+        forwarding = options.forwarding
+        self._forwarder = Forwarder(forwarding, _now) if forwarding else None
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +81,10 @@ class Deliverer:
             Whether they all ended. Where not, the caller must end the process with `os._exit`;
             the next one begins them again.
         """
-        return self._executor.stop(seconds)
+        finished = self._executor.stop(seconds)
+        if self._forwarder is not None:
+            self._forwarder.stop(FORWARDER_SECONDS)
+        return finished
 
 
 def _now() -> datetime:

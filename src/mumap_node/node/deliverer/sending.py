@@ -7,7 +7,10 @@ from datetime import datetime
 
 import structlog
 
+from mumap_node.dicom.audit import Outcome
 from mumap_node.dicom.marks import REPORT
+from mumap_node.node.audit.events import Transfer
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.calling import Patience
 from mumap_node.node.deliverer import scu, stow
 from mumap_node.node.deliverer.commitment import (
@@ -52,12 +55,14 @@ class SendingOptions:
         destinations: Where maps may go, by name.
         accept_warnings: Whether 0xB000, 0xB006 and 0xB007 count as accepted.
         patience: How long a destination is waited for.
+        audit: Where it is told what was sent.
     """
 
     ae_title: str
     destinations: Mapping[str, AnyDestination]
     accept_warnings: bool = False
     patience: Patience = Patience()  # noqa: RUF009  (frozen)
+    audit: Audit = unaudited
 
 
 class Sending:
@@ -123,7 +128,7 @@ class Sending:
             return self._commit(dossier, delivery, attempt, destination)
         if delivery.stored_by:  # and the site no longer asks for more
             return Answer(_ACCEPTED, transfer_syntax_uid=delivery.transfer_syntax_uid)
-        return self._send(dossier, destination)
+        return self._send(dossier, attempt, destination)
 
     def _commit(
         self, dossier: Dossier, delivery: Delivery, attempt: Attempt, destination: Destination
@@ -133,7 +138,7 @@ class Sending:
         # Of this attempt too: it may have been killed after it had asked.
         answer = self._reported(dossier, stored_by or attempt.number, attempt)
         if answer is None and not stored_by:
-            sent = self._send(dossier, destination)
+            sent = self._send(dossier, attempt, destination)
             if sent.state is not _ACCEPTED:
                 return sent
             stored_by, syntax = attempt.number, sent.transfer_syntax_uid
@@ -174,15 +179,27 @@ class Sending:
             self._options.patience,
         )
 
-    def _send(self, dossier: Dossier, destination: AnyDestination) -> Answer:
+    def _send(self, dossier: Dossier, attempt: Attempt, destination: AnyDestination) -> Answer:
         mumap, _ = _files(dossier, destination.name)
         objects = self._objects(dossier, destination.name)
         if objects is None:
             return _DAMAGED
-        sent = self._sent(objects, destination)
+        sent = self._audited(attempt.workflow_id, objects, destination)
         if sent.accepted < len(mumap):
             return _of_part(sent, len(mumap))
         return _of_report(sent.answer)
+
+    def _audited(self, key: str, objects: Sequence[bytes], destination: AnyDestination) -> scu.Sent:
+        """Send, and tell before what is meant to be sent: a crash leaves no transfer untold."""
+        told = Transfer(key, objects, self._options.ae_title, destination)
+        self._options.audit(told.begins(self._now()))
+        sent = self._sent(objects, destination)
+        answer = sent.answer
+        is_final = answer.state is DeliveryState.REFUSED
+        outcome = Outcome.SERIOUS_FAILURE if is_final else Outcome.MINOR_FAILURE
+        for message in told.ended(self._now(), sent.accepted, outcome, answer.sentence):
+            self._options.audit(message)
+        return sent
 
     def _sent(self, objects: Sequence[bytes], destination: AnyDestination) -> scu.Sent:
         warnings, patience = self._options.accept_warnings, self._options.patience

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pynetdicom.events import Event
 
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.calling import Patience
 from mumap_node.node.fetcher.choosing import Query, Series, find_series
 from mumap_node.node.fetcher.find import PATIENCE, Inquiry
@@ -39,6 +40,7 @@ class Archive:
         keep: Stores what comes by C-GET.
         patience: How long the archive is waited for.
         object_seconds: How much longer for each object, while its bytes are under way.
+        audit: Where it is told what the archive was asked.
     """
 
     destination: Destination
@@ -49,6 +51,7 @@ class Archive:
     keep: Keep
     patience: Patience = PATIENCE
     object_seconds: float = OBJECT_SECONDS
+    audit: Audit = unaudited
 
     def search(self, query: Query) -> tuple[Series, ...]:
         """The series that are wanted, our own, and what cannot be decided on; each once.
@@ -56,6 +59,6 @@ class Archive:
         Raises:
             TransientError: The archive does not answer, or refuses.
         """
-        with Inquiry(self.destination, self.ae_title, self.patience) as inquiry:
+        with Inquiry(self.destination, self.ae_title, self.patience, audit=self.audit) as inquiry:
             found = find_series(inquiry, query, self.storage_classes)
             return tuple({(one.study_uid, one.series_uid): one for one in found}.values())

@@ -6,15 +6,21 @@ Answers are a stranger's: they are counted, never taken for complete, and read w
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from pydicom import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import _config, build_context
 from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 
+from mumap_node.dicom.audit import Question
 from mumap_node.dicom.quiet import quiet
 from mumap_node.errors import TransientError
+from mumap_node.node.audit.events import asked
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.calling import Call, Patience
 from mumap_node.node.fetcher.statuses import PENDING, SUCCESS, failure
 from mumap_node.node.routing import Destination
@@ -42,6 +48,7 @@ class Inquiry:
         ae_title: str,
         patience: Patience = PATIENCE,
         most_matches: int = MOST_MATCHES,
+        audit: Audit = unaudited,
     ) -> None:
         """Prepare.
 
@@ -50,10 +57,12 @@ class Inquiry:
             ae_title: Of this node.
             patience: How long to wait for the archive.
             most_matches: Answers to one question.
+            audit: Where it is told what was asked.
         """
         # pynetdicom would convert every answer to write it into a log nobody reads.
         _config.LOG_RESPONSE_IDENTIFIERS = _config.LOG_REQUEST_IDENTIFIERS = False
         self._peer, self._most = destination.name, most_matches
+        self._destination, self._ae_title, self._audit = destination, ae_title, audit
         self._call = Call(destination, ae_title, patience)
         self._association: Association | None = None
 
@@ -78,17 +87,29 @@ class Inquiry:
 
         Raises:
             CallFailed: No answer.
-            TransientError: The archive refuses, or has too many answers.
+            TransientError: The archive refuses, or has too many answers; or it cannot be written
+                down that it was asked, and it was not.
         """
-        asked = identifier(level, keys)
+        wanted = identifier(level, keys)
+        if level == "STUDY":  # the others are about what it found
+            self._tell(wanted)
         with suppress(_UnansweredError):
-            return self._ask(asked)
+            return self._ask(wanted)
         self._close()
         self._open()
         try:
-            return self._ask(asked)
+            return self._ask(wanted)
         except _UnansweredError:
             raise self._call.silent("a C-FIND response") from None
+
+    def _tell(self, keys: Dataset) -> None:
+        encoded = encode(keys, is_implicit_vr=True, is_little_endian=True) or b""
+        question = Question(FIND_MODEL, encoded, ImplicitVRLittleEndian)
+        try:
+            self._audit(asked(question, self._destination, self._ae_title, datetime.now(UTC)))
+        except OSError as error:
+            sentence = f"expected to write the audit trail, found: {error.strerror}"
+            raise TransientError("spool-failed", sentence) from None
 
     def _ask(self, asked: Dataset) -> list[Dataset]:
         association = self._association

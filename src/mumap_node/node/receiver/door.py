@@ -13,6 +13,7 @@ from mumap_node.node.receiver.access import (
     refuse_for_now,
     refuse_titles,
 )
+from mumap_node.node.receiver.alerts import Alerts
 from mumap_node.node.receiver.places import Places, Stoppable
 from mumap_node.node.reception import Caller
 from mumap_node.node.rejections import Rejections
@@ -32,7 +33,12 @@ class Door:
     """
 
     def __init__(
-        self, ae_title: str, peers: Sequence[Peer], max_associations: int, rejections: Rejections
+        self,
+        ae_title: str,
+        peers: Sequence[Peer],
+        max_associations: int,
+        rejections: Rejections,
+        alerts: Alerts,
     ) -> None:
         """Open it.
 
@@ -41,10 +47,11 @@ class Door:
             peers: Who may call.
             max_associations: Open at once; further ones are rejected for the moment.
             rejections: Keeps who was turned away.
+            alerts: Tells it to the audit trail.
         """
         self._ae_title, self._peers = ae_title.strip(), peers
         self._max_associations = max_associations
-        self._rejections = rejections
+        self._rejections, self._alerts = rejections, alerts
         self.places = Places(max_associations, MOST_SILENT)
 
     def may_connect(self, address: str) -> bool:
@@ -102,3 +109,8 @@ class Door:
             **told,
         )
         self._rejections.keep(calling, called, caller.address, **told)
+        self._alerts.tell(caller, refusal)
+
+    def close(self) -> None:
+        """Nobody comes any more."""
+        self._alerts.close()

@@ -22,11 +22,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from mumap_node.dicom.uids import IMPLEMENTATION_CLASS_UID
 from mumap_node.errors import ConfigurationError
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.commitments import answer_report, answer_request
+from mumap_node.node.receiver.alerts import Alerts
 from mumap_node.node.receiver.door import Door
 from mumap_node.node.receiver.handshake import Spoken
 from mumap_node.node.receiver.listener import Answer, Listener
-from mumap_node.node.receiver.places import Places
 from mumap_node.node.reception import (
     IMPLEMENTATION_VERSION_NAME,
     TRANSFER_SYNTAXES,
@@ -68,6 +69,7 @@ class ReceiverOptions:
         silence_seconds: Longest silence within an association before it is aborted.
         tls_port: For TLS; 0 for a free one, None for none.
         tls: The node's certificate, where there is a port for TLS.
+        audit: Where security alerts go.
     """
 
     ae_title: str
@@ -81,6 +83,7 @@ class ReceiverOptions:
     silence_seconds: float = 60.0
     tls_port: int | None = None
     tls: TlsFiles | None = None
+    audit: Audit = unaudited
 
 
 class Receiver:
@@ -91,14 +94,14 @@ class Receiver:
         tls_port: Where it listens for TLS; 0 for nowhere.
     """
 
-    def __init__(self, listeners: Sequence[Listener], places: Places) -> None:
+    def __init__(self, listeners: Sequence[Listener], door: Door) -> None:
         """Start to take connections.
 
         Args:
             listeners: For clear text, for TLS, or for both.
-            places: Who is connected.
+            door: Who is connected.
         """
-        self._listeners, self._places = listeners, places
+        self._listeners, self._door = listeners, door
         self.port = self.tls_port = 0
         for listener in listeners:
             if listener.spoken.tls is None:
@@ -129,7 +132,8 @@ class Receiver:
         """
         for listener in self._listeners:
             listener.shutdown()
-        places = self._places
+        self._door.close()
+        places = self._door.places
         places.stop_silent()
         if places.wait_until_closed(seconds):
             _log.info("receiver.drained", count=0)
@@ -151,7 +155,8 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
     tls = RenewedContext(options.tls, server_context, now) if options.tls else None
     rejections = Rejections(spool.run, now)
     commit = partial(_commit, spool, {peer.name: peer for peer in options.peers})
-    door = Door(options.ae_title, options.peers, options.max_associations, rejections)
+    alerts = Alerts(options.ae_title, options.audit, now)
+    door = Door(options.ae_title, options.peers, options.max_associations, rejections, alerts)
     store = partial(receive_object, spool, options.min_free_gb)
     listen = partial(_listen, options, door, store, commit)
     with ExitStack() as bound:
@@ -165,7 +170,7 @@ def start_receiver(options: ReceiverOptions, spool: Spool) -> Receiver:
         # Only once the ports are ours: a receiver before us may still be finishing what it began.
         leftovers = spool.clear_unfinished_arrivals()
         bound.pop_all()
-    receiver = Receiver(listeners, door.places)
+    receiver = Receiver(listeners, door)
     for listener in listeners:
         _log.info(
             "receiver.started",

@@ -16,6 +16,7 @@ Layout below the data directory::
     measured/<study>/<series>/<name>.dcm    what maps of the study are compared with
     fetched/<series>.json                   what watches had an archive send
     commitments/<transaction>/…             storage commitment: see commitments.py
+    audit/                                  the audit trail: see node/audit/trail.py
     run/                                    locks and the worker's bell
 
 A file appears by rename after its bytes are on disk, and the directory is synced after it: what

@@ -19,6 +19,8 @@ from mumap_node.dicom.digests import dataset_sha256, image_sha256
 from mumap_node.dicom.elements import text
 from mumap_node.dicom.files import read_dataset
 from mumap_node.errors import InputRejected, place_of
+from mumap_node.node.audit.events import received
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.spool.files import (
     RecordDamagedError,
     Spool,
@@ -87,17 +89,21 @@ class InboxName:
 class Admitter:
     """Empties the inbox. Only one process may do so at a time."""
 
-    def __init__(self, spool: Spool, rules: Rules, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, spool: Spool, rules: Rules, now: Callable[[], datetime], audit: Audit = unaudited
+    ) -> None:
         """Prepare.
 
         Args:
             spool: Where instances, decisions and jobs are.
             rules: What the settings say about received instances.
             now: The time, UTC.
+            audit: Where it is told what came.
         """
         self._spool = spool
         self._rules = rules
         self._now = now
+        self._audit = audit
 
     def recover(self) -> None:
         """Take up what a crash interrupted: a decision whose job was not written yet."""
@@ -146,6 +152,7 @@ class Admitter:
             dataset = read_dataset(file)
         comparing = route_to_compare(dataset, self._rules.routes)
         if comparing is not None:
+            self._audit(received(name.stem, dataset, name.received_at))
             self._forget(text(dataset, "SOPInstanceUID"))
             keep_measured(self._spool, path, dataset, comparing)
             return None
@@ -157,10 +164,15 @@ class Admitter:
             name.run,
         )
         if self._is_settled(arrival.instance_id, arrival.run):
+            self._audit(received(name.stem, dataset, name.received_at, is_new=False))
             self._drop_repeated(path, arrival.instance_id)
             return None
         siblings = self._siblings(arrival)
         decision, job = decide(arrival, siblings, self._rules, self._now())
+        if self._decision(arrival.instance_id) is None:  # else a person had it decided on again
+            contradicts = decision.admission is Admission.QUARANTINED
+            refused = decision.sentence if contradicts else ""
+            self._audit(received(name.stem, dataset, name.received_at, refused=refused))
         self._settle(path, decision, list(superseded(decision, siblings)), job)
         return job
 
@@ -235,6 +247,8 @@ class Admitter:
         if self._is_settled(instance_id):
             self._drop_repeated(path, instance_id)
             return
+        if self._decision(instance_id) is None:
+            self._audit(received(name.stem, None, name.received_at, refused=sentence))
         decision = Decision(
             instance_id=instance_id,
             admission=Admission.QUARANTINED,

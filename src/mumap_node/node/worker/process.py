@@ -13,6 +13,7 @@ from typing import Self
 import structlog
 
 from mumap_node.errors import ConfigurationError, TransientError
+from mumap_node.node.audit.trail import Audit, unaudited
 from mumap_node.node.bell import Bell, ring
 from mumap_node.node.engine.attempts import Kind
 from mumap_node.node.engine.client import EngineClient
@@ -66,6 +67,7 @@ class WorkerOptions:
         sweep_seconds: Between two looks for the work of dead workers.
         settle_seconds: Without another measured file before a study is compared.
         head_start_seconds: For maps, before the first comparison.
+        audit: Where it is told what came.
     """
 
     rules: Rules
@@ -76,6 +78,7 @@ class WorkerOptions:
     sweep_seconds: float = SWEEP_SECONDS
     settle_seconds: float = SETTLE_SECONDS
     head_start_seconds: float = HEAD_START_SECONDS
+    audit: Audit = unaudited
 
 
 class Worker:
@@ -153,7 +156,7 @@ class Clerk:
         self._options = options
         self._spool = spool
         self._engine = EngineClient(engine)
-        self._admitter = Admitter(spool, options.rules, _now)
+        self._admitter = Admitter(spool, options.rules, _now, options.audit)
         stopped: dict[Kind, Stopped] = {
             Kind.MAP: making.stopped,
             Kind.DELIVER: partial(keep_stopped, spool, _now),

@@ -9,6 +9,8 @@ from functools import partial
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
+from mumap_node.errors import TransientError
+from mumap_node.node.audit.syslog import probe
 from mumap_node.node.deliverer.scu import echo
 from mumap_node.node.deliverer.stow import ask
 from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
@@ -18,6 +20,7 @@ from mumap_node.node.rejections import Rejection, read_rejections
 from mumap_node.node.routing import Destination, Peer
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.service import building
+from mumap_node.service.auditing import server_of
 from mumap_node.service.doctor.checked import Area, Checked, Verdict
 from mumap_node.settings.tables import Settings
 
@@ -43,6 +46,7 @@ def look(settings: Settings, root: Path = Path("/")) -> Iterator[Checked]:
     yield from _container(settings, root)
     yield from _refused(settings)
     yield from _own_title(settings)
+    yield from _syslog(settings)
     yield from _destinations(settings)
 
 
@@ -201,6 +205,20 @@ def _own_title(settings: Settings) -> Iterator[Checked]:
             sentence = f"expected an AE title of its own, found ours, {destination.ae_title}"
             name = f"destination {destination.name}"
             yield Checked(Area.PEER, name, Verdict.WARNING, sentence, reason="own-ae-title")
+
+
+def _syslog(settings: Settings) -> Iterator[Checked]:
+    """Whether the syslog server of the audit trail takes our certificate, and we its own."""
+    server = server_of(settings)
+    if server is None:
+        return
+    try:
+        probe(server)
+    except TransientError as error:
+        yield Checked(Area.PEER, "syslog", Verdict.WRONG, error.sentence, reason=error.reason)
+    else:
+        sentence = f"{server.address} answers by TLS; nothing was sent"
+        yield Checked(Area.PEER, "syslog", Verdict.OK, sentence)
 
 
 def _destinations(settings: Settings) -> Iterator[Checked]:
