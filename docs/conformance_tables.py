@@ -13,7 +13,12 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from pydicom.datadict import keyword_for_tag
-from pydicom.uid import UID, CTImageStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
+)
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
@@ -68,6 +73,9 @@ def sop_classes() -> str:
         uid = _golden(profile)["00080016"]["Value"][0]
         sent[uid] = f"{sent[uid]}, `{profile}`" if uid in sent else f"maps: `{profile}`"
     sent[SecondaryCaptureImageStorage] = "reports"
+    sent[KeyObjectSelectionDocumentStorage] = (
+        "rejection notes: destinations with `rejection_notes = true`"
+    )
     sent[FIND_MODEL] = "`mumap-node fetch` and watches"
     sent[MOVE_MODEL] = "the same"
     sent[GET_MODEL] = "the same; then SCP of the storage classes above on the same association"

@@ -313,6 +313,7 @@ def _both(orders: Orders, spool: Spool) -> Iterator[Executor]:
     served = {
         Kind.MAP: Served(making.attempt, making.stopped, 3, 1),
         Kind.DELIVER: Served(sending.attempt, sending.stopped, 5, 16, 2),
+        Kind.NOTE: Served(sending.attempt, sending.stopped, 5, 16, 2),
         Kind.COMPARE: Served(comparing.attempt, comparing.stopped, 3, 1),
         Kind.COMMIT: Served(reporting.attempt, reporting.stopped, 5, 16, 2),
     }

@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-IODS = {"CTImage", "NMImage", "ParametricMap", "SCImage"}
+IODS = {"CTImage", "KeyObjectSelectionDocument", "NMImage", "ParametricMap", "SCImage"}
 """Names of the IODs we write, as dciodvfy says which one it found."""
 
 

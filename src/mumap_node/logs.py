@@ -18,7 +18,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 SAFE_KEYS = frozenset(
     {
         # every line
-        "component", "event", "level", "pid", "timestamp",
+        "component", "event", "kind", "level", "pid", "timestamp",
         # what it is about: names from the settings, hashes and ids of our own
         "destination", "instance_id", "job_id", "model", "peer", "route", "series",
         "watch", "workflow_id",

@@ -72,6 +72,22 @@ def test_a_held_image_is_discarded(settings, spool):
     assert (told["state"], told["reason"]) == ("ignored", "discarded")
 
 
+def test_a_map_is_taken_back_and_a_person_told_where_to_delete_it(settings, spool):
+    job = put_job(spool, 2)
+    answer = run("jobs", "retract", job.job_id, "--reason", "typo", "-c", settings)
+    assert answer.returncode == 2
+    assert "expected quality, safety, worklist; found typo" in " ".join(answer.stderr.split())
+    options = ("--reason", "quality", "--comment", "heart cut off")
+    shown = run("jobs", "retract", job.job_id, *options, "-c", settings).stdout
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "state retracted" in lines
+    assert "heart cut off" in lines
+    assert "by hand at archive delete the series of object 2.25.1" in lines  # its file is gone
+    assert any(line.startswith("retracted quality, ") for line in lines)
+    again = run("jobs", "retract", job.job_id, "--reason", "quality", "-c", settings)
+    assert again.stderr.startswith("retracted: ")
+
+
 def test_what_makes_no_sense_is_told_and_is_exit_code_1(settings, spool):
     job = put_job(spool, 2)
     answer = run("jobs", "cancel", job.job_id, "-c", settings)

@@ -8,8 +8,8 @@ from pydicom.uid import CTImageStorage
 
 from builders import nac_file
 from mumap_node.node.calling import Patience
+from mumap_node.node.jobs.lookup import NotPossibleError
 from mumap_node.node.jobs.states import JobState
-from mumap_node.node.jobs.verbs import NotPossibleError
 from mumap_node.node.spool.records import Delivery, DeliveryState
 from nodes import MakeSite, Site
 from peers import RecordingScp, unused_port

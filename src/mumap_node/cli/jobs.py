@@ -32,7 +32,7 @@ def build_app() -> typer.Typer:
     """The verbs below `jobs`."""
     app = typer.Typer(help="See and handle jobs.", no_args_is_help=True)
     app.command("list")(list_jobs)
-    for verb in (show, retry, rerun, cancel, discard):
+    for verb in (show, retry, rerun, cancel, retract, discard):
         app.command()(verb)
     return app
 
@@ -96,6 +96,23 @@ def cancel(
         _tell(jobs.cancel(which, destination), as_json_=json)
 
 
+def retract(
+    which: Which,
+    reason: Annotated[str, typer.Option(help="quality, safety or worklist.")],
+    comment: Annotated[str, typer.Option(help="In your words; sent to nobody.")] = "",
+    config: SettingsFile = DEFAULT_SETTINGS,
+    json: AsJson = False,
+) -> None:
+    """Take a map back: rejection notes go to where it is and notes are taken."""
+    from mumap_node.dicom.rejection_note import REASONS
+
+    if reason not in REASONS:
+        message = f"expected {', '.join(REASONS)}; found {reason}"
+        raise typer.BadParameter(message, param_hint="--reason")
+    with _jobs(config) as jobs:
+        _tell(jobs.retract(which, reason, comment), as_json_=json)
+
+
 def discard(
     which: Which,
     destination: DestinationName = "",
@@ -146,8 +163,18 @@ def _described(view: "JobView") -> Iterator[tuple[str, str]]:
     yield "route", f"{view.route or '-'}, model {view.model or '-'}, run {view.run}"
     if view.superseded_by:
         yield "superseded by", view.superseded_by
+    if view.replaces:
+        yield "replaces", f"{view.replaces}; where its map may be used no more: jobs retract"
     for delivery in view.deliveries:
         yield "delivery", _delivered(delivery)
+    if view.retraction:
+        yield "retracted", f"{view.retraction.reason}, {shown_time(view.retraction.at)}"
+        if view.retraction.comment:
+            yield "", view.retraction.comment
+    for note in view.notes:
+        yield "rejection note", _delivered(note)
+    for left in view.by_hand:
+        yield "by hand", f"at {left.destination} delete {left.series}"
     for finding in view.findings:
         yield "finding", str(finding)
     if view.agreement:

@@ -40,6 +40,9 @@ ATTENUATION_COEFFICIENT = Code("112031", "DCM", "Attenuation Coefficient")  # CI
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")  # CID 7202
 ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")  # CID 7005
 PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")  # CID 7005
+REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")  # CID 7010
+REJECTED_FOR_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")  # CID 7010
+WRONG_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")  # CID 7010
 PREDICTION = Code("PREDICTED", "99MUMAP", "Attenuation map predicted by a neural network")
 """How a map was derived; the extensible CID 7203 has no code that is true of it."""
 

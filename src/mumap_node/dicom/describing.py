@@ -1,7 +1,7 @@
 """Texts of a map for people: what it is, of what, by what, and what was checked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pydicom import Dataset
@@ -24,6 +24,9 @@ SOURCE = "{source}"
 
 LONGEST_LO = 64
 """Characters of VR LO (PS3.5 6.2). We keep to as many bytes, which some readers count instead."""
+
+MOST_REPLACED = 3
+"""Earlier maps that are named by their UIDs: each takes up to 66 characters of a ST."""
 
 LONGEST_ST = 1024
 LONGEST_LT = 10240
@@ -98,9 +101,18 @@ def contribution(card: ModelCard, provenance: Provenance, profile: str) -> str:
     return ascii_text(
         f"Predicted the attenuation map with model {card.identity}, SHA-256 {card.sha256}, by "
         f"{provenance.runtime}; profile {profile}, run {provenance.run}; settings: "
-        f"{provenance.settings}",
+        f"{provenance.settings}{_in_place_of(provenance.replaces)}",
         LONGEST_ST,
     )
+
+
+def _in_place_of(replaced: Sequence[str]) -> str:
+    """Earlier maps by their UIDs, as many as there is room for."""
+    if not replaced:
+        return ""
+    more = len(replaced) - MOST_REPLACED
+    rest = f" and {more} before" if more > 0 else ""
+    return f"; in place of {', '.join(replaced[:MOST_REPLACED])}{rest}"
 
 
 def comments(findings: Iterable[Finding]) -> str:

@@ -12,3 +12,6 @@ Equipment."""
 
 REPORT = "report"
 """Names a report among the encodings of a map, so that its UIDs are its own."""
+
+REJECTION_NOTE = "rejection-note"
+"""Names a rejection note of a map, so that its UIDs are its own."""

@@ -15,6 +15,8 @@ class Provenance:
         made_at: Now, aware, in the site's time zone.
         run: 1, and one more for every rerun a person asked for.
         settings: Effective settings as canonical text: equal text, equal settings.
+        replaces: SOP Instance UIDs of earlier maps this one stands for, the latest first; of a map
+            of several objects, of its first.
     """
 
     ae_title: str
@@ -23,6 +25,7 @@ class Provenance:
     made_at: datetime
     run: int
     settings: str
+    replaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.made_at.tzinfo is None:

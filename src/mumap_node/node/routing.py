@@ -88,6 +88,7 @@ class Destination:
         profile: How maps are encoded for it.
         commitment: Whether it has to commit itself to keep what it accepted.
         tls: How it is called by TLS; None for clear text.
+        rejection_notes: Whether it acts on rejection notes.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Destination:
     profile: str = "standard"
     commitment: bool = False
     tls: TlsTarget | None = None
+    rejection_notes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

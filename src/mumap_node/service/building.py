@@ -62,6 +62,7 @@ def _destination(table: tables.Destination, profile: str, files: TlsFiles | None
             token_file=table.token_file,
             user=table.user or "",
             password_file=table.password_file,
+            rejection_notes=table.rejection_notes,
         )
     assert table.ae_title and table.host and table.port  # noqa: S101, PT018  (as was checked)
     return Destination(
@@ -71,6 +72,7 @@ def _destination(table: tables.Destination, profile: str, files: TlsFiles | None
         port=table.port,
         profile=profile,
         commitment=table.commitment,
+        rejection_notes=table.rejection_notes,
         tls=TlsTarget(files, table.tls_name or table.host) if table.tls and files else None,
     )
 

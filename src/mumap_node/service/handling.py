@@ -18,4 +18,5 @@ def open_jobs(settings: Settings) -> Iterator[Jobs]:
     """
     spool = building.open_spool(settings)
     with EngineClient(building.engine_options(settings, spool.run)) as engine:
-        yield Jobs(spool, engine)
+        known = building.destinations(settings).values()
+        yield Jobs(spool, engine, take_notes=[it.name for it in known if it.rejection_notes])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -141,6 +142,8 @@ def deliver(settings: Settings, spool: Spool, stop: StopRequest) -> bool:
         building.destinations(settings),
         accept_warnings=settings.delivery.accept_warnings,
         audit=auditing.audit_of(settings),
+        software_version=__version__,
+        timezone=ZoneInfo(settings.node.timezone),
     )
     _check_certificates(sending.destinations.values())
     with _reaching_database():

@@ -217,6 +217,9 @@ class Destination(Table):
     commitment: Flag = False
     """Whether a map counts as delivered only once the station committed itself to keep it."""
 
+    rejection_notes: Flag = False
+    """Whether it acts on rejection notes (IHE IOCM): then it is told of retracted maps."""
+
 
 class Route(Table):
     """What to do with received images; the first route that matches decides."""

@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[3]
 STATEMENT = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
 WRITTEN = {
     tag
-    for profile in map(in_file_name, (*EVERY_PROFILE, TEMPLATE))
+    for profile in map(in_file_name, (*EVERY_PROFILE, TEMPLATE, "rejection-note"))
     for tag in json.loads((ROOT / f"tests/golden/{profile}/expected.json").read_text("utf-8"))
     if int(tag[:4], 16) % 2 == 0
 }
-"""Every standard attribute of any profile."""
+"""Every standard attribute of any profile, and of rejection notes."""
 
 
 @pytest.mark.parametrize("tag", sorted(WRITTEN))
@@ -48,6 +48,7 @@ def test_the_implementation_class_uid_is_in_the_statement():
     [
         codes.PER_CENTIMETER, codes.QUANTITY, codes.ATTENUATION_COEFFICIENT, codes.SOURCE_IMAGE,
         codes.ACQUISITION_EQUIPMENT, codes.PROCESSING_EQUIPMENT, codes.PREDICTION,
+        codes.REJECTED_FOR_QUALITY, codes.REJECTED_FOR_SAFETY, codes.WRONG_WORKLIST_ENTRY,
     ],
 )  # fmt: skip
 def test_every_code_we_write_is_in_the_statement(code):

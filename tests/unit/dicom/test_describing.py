@@ -143,6 +143,16 @@ def test_the_contribution_states_all_that_the_result_depends_on():
     assert len(text) <= 1024
 
 
+def test_the_latest_maps_it_stands_for_are_named_by_their_uids():
+    def replacing(*uids):
+        return contribution(card(), provenance(replaces=uids), "standard")
+
+    assert replacing("2.25.1").endswith("; in place of 2.25.1")
+    assert replacing(*(f"2.25.{n}" for n in range(5))).endswith(
+        "; in place of 2.25.0, 2.25.1, 2.25.2 and 2 before"
+    )
+
+
 def test_the_comments_hold_every_finding():
     relaxed = Finding("spacing", Verdict.WARN, "4 mm", "at most 3 mm", relaxed=True)
 

@@ -14,6 +14,12 @@ Source: PS3.7 C.5.6."""
 WARNINGS = frozenset({0xB000, 0xB006, 0xB007})
 """Stored, but coerced, with elements discarded, or not matching. Source: PS3.4 B.2.3."""
 
+MAY_HOLD = frozenset({
+    "association-aborted", "peer-failed", "peer-silent", "stored-with-warning",
+    "unexpected-answer", "unexpected-status",
+})  # fmt: skip
+"""Reasons of failures after which the destination may hold the object all the same."""
+
 _REFUSED = DeliveryState.REFUSED
 _RETRY = DeliveryState.WAITING
 

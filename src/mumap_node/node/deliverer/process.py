@@ -56,8 +56,9 @@ class Deliverer:
             engine,
             "deliverer",
             {
-                Kind.DELIVER: Served(
-                    sending.attempt, sending.stopped, CRASHES, AT_ONCE, PER_DESTINATION
+                **dict.fromkeys(
+                    (Kind.DELIVER, Kind.NOTE),
+                    Served(sending.attempt, sending.stopped, CRASHES, AT_ONCE, PER_DESTINATION),
                 ),
                 Kind.COMMIT: Served(
                     reporting.attempt, reporting.stopped, CRASHES, AT_ONCE, PER_DESTINATION

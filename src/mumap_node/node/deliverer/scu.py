@@ -13,7 +13,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made at import
 
 from mumap_node.node.calling import Call, CallFailed, Patience
-from mumap_node.node.deliverer.answers import judge
+from mumap_node.node.deliverer.answers import MAY_HOLD, judge
 from mumap_node.node.jobs.deliveries import Answer
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.records import DeliveryState
@@ -29,10 +29,17 @@ class Sent:
     Attributes:
         accepted: How many objects were accepted, the first ones.
         answer: To the first that was not, else to the last.
+        is_unanswered: Whether nothing was answered to the first sending of an object.
     """
 
     accepted: int
     answer: Answer
+    is_unanswered: bool = False
+
+    @property
+    def may_have_left_some(self) -> bool:
+        """Whether the destination may hold objects now."""
+        return self.accepted > 0 or self.is_unanswered or self.answer.reason in MAY_HOLD
 
 
 _REFUSED = DeliveryState.REFUSED
@@ -67,7 +74,8 @@ def send(
     allowance = max(map(len, objects)) / SLOWEST_BYTES_PER_SECOND
     call = Call(destination, calling_ae_title, patience or Patience(), allowance)
     accepted, answer = _store_all(call, datasets, accept_warnings=accept_warnings)
-    if answer is None:
+    is_unanswered = answer is None
+    if is_unanswered:
         more, answer = _store_all(call, datasets[accepted:], accept_warnings=accept_warnings)
         accepted += more
     silent = Answer(
@@ -75,7 +83,7 @@ def send(
         reason="peer-silent",
         sentence=f"expected a C-STORE response from {destination.name!r}, found none, twice",
     )
-    return Sent(accepted, answer or silent)
+    return Sent(accepted, answer or silent, is_unanswered)
 
 
 def echo(

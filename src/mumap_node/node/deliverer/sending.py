@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 import structlog
 
@@ -19,20 +19,20 @@ from mumap_node.node.deliverer.commitment import (
     request_commitment,
     transaction_of,
 )
+from mumap_node.node.deliverer.notes import rejection_note
 from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
-from mumap_node.node.engine.attempts import Attempt
+from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.retries import another
-from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_stopped
+from mumap_node.node.jobs.deliveries import Answer, keep_answer, keep_begun, keep_stopped
 from mumap_node.node.jobs.dossier import (
     Dossier,
     next_delivery_attempt,
-    read_delivery,
     read_dossier,
     read_map,
 )
 from mumap_node.node.routing import Destination
 from mumap_node.node.spool.commitments import Question, Transactions
-from mumap_node.node.spool.files import Spool
+from mumap_node.node.spool.files import Spool, locked, make_folder
 from mumap_node.node.spool.records import UNDER_WAY, Delivery, DeliveryState, MapFile
 
 _ACCEPTED = DeliveryState.ACCEPTED
@@ -56,6 +56,8 @@ class SendingOptions:
         accept_warnings: Whether 0xB000, 0xB006 and 0xB007 count as accepted.
         patience: How long a destination is waited for.
         audit: Where it is told what was sent.
+        software_version: Of this node, for rejection notes.
+        timezone: Of the site, for rejection notes.
     """
 
     ae_title: str
@@ -63,6 +65,8 @@ class SendingOptions:
     accept_warnings: bool = False
     patience: Patience = Patience()  # noqa: RUF009  (frozen)
     audit: Audit = unaudited
+    software_version: str = ""
+    timezone: tzinfo = UTC
 
 
 class Sending:
@@ -105,20 +109,34 @@ class Sending:
         keep_stopped(self._spool, self._now, attempt, reason, sentence)
 
     def _attempt(self, attempt: Attempt) -> Sequence[Attempt]:
-        dossier = read_dossier(self._spool, attempt.job_id)
-        if dossier is None or attempt.destination not in dossier.job.profiles:
+        if not self._spool.job_file(attempt.job_id).exists():
             return []
-        delivery = read_delivery(self._spool, attempt.job_id, attempt.destination)
-        if delivery not in dossier.to_deliver:
+        lane = self._spool.job_folder(attempt.job_id) / f"sending-{attempt.destination}"
+        make_folder(lane)
+        with locked(lane):  # or a rejection note could overtake the map it is about
+            dossier = read_dossier(self._spool, attempt.job_id)
+            return self._attempt_alone(dossier, attempt) if dossier else []
+
+    def _attempt_alone(self, dossier: Dossier, attempt: Attempt) -> Sequence[Attempt]:
+        is_note = attempt.kind is Kind.NOTE
+        waiting = dossier.to_notify if is_note else dossier.to_deliver
+        delivery = next((d for d in waiting if d.destination == attempt.destination), None)
+        if delivery is None:
             return []
         if delivery.attempts < attempt.number:
             started = time.monotonic()
-            answer = self._try(dossier, delivery, attempt)
+            send = self._notify if is_note else self._deliver
+            answer = send(dossier, delivery, attempt)
             seconds = time.monotonic() - started
             delivery = keep_answer(self._spool, attempt, answer, self._now(), seconds)
         if delivery.state not in UNDER_WAY:
             return []
-        return [next_delivery_attempt(attempt.job_id, delivery, self._now())]
+        return [next_delivery_attempt(attempt.job_id, delivery, self._now(), attempt.kind)]
+
+    def _deliver(self, dossier: Dossier, delivery: Delivery, attempt: Attempt) -> Answer:
+        keep_begun(self._spool, delivery, attempt.job_id)
+        answer = self._try(dossier, delivery, attempt)
+        return replace(answer, may_hold=delivery.may_hold or bool(answer.may_hold))
 
     def _try(self, dossier: Dossier, delivery: Delivery, attempt: Attempt) -> Answer:
         destination = self._options.destinations.get(attempt.destination)
@@ -146,7 +164,7 @@ class Sending:
             asked = self._ask(dossier, attempt, destination)
             answer = self._reported(dossier, stored_by, attempt)
             answer = answer or replace(asked, stored_by=stored_by)
-        return replace(answer, transfer_syntax_uid=syntax)
+        return replace(answer, transfer_syntax_uid=syntax, may_hold=True)
 
     def _reported(self, dossier: Dossier, first: int, attempt: Attempt) -> Answer | None:
         """What the destination reported to the last of some attempts; None where nothing."""
@@ -185,9 +203,23 @@ class Sending:
         if objects is None:
             return _DAMAGED
         sent = self._audited(attempt.workflow_id, objects, destination)
-        if sent.accepted < len(mumap):
-            return _of_part(sent, len(mumap))
-        return _of_report(sent.answer)
+        is_part = sent.accepted < len(mumap)
+        answer = _of_part(sent, len(mumap)) if is_part else _of_report(sent.answer)
+        return replace(answer, may_hold=sent.may_have_left_some)
+
+    def _notify(self, dossier: Dossier, _note: Delivery, attempt: Attempt) -> Answer:
+        """Tell a destination that what it got is retracted."""
+        destination = self._options.destinations.get(attempt.destination)
+        if destination is None:
+            return unknown(attempt.destination)
+        objects = self._objects(dossier, destination.name)
+        if objects is None:
+            return _DAMAGED
+        options = self._options
+        note = rejection_note(
+            dossier, objects, options.ae_title, options.software_version, options.timezone
+        )
+        return self._audited(attempt.workflow_id, [note], destination).answer
 
     def _audited(self, key: str, objects: Sequence[bytes], destination: AnyDestination) -> scu.Sent:
         """Send, and tell before what is meant to be sent: a crash leaves no transfer untold."""

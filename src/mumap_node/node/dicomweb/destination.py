@@ -20,6 +20,7 @@ class WebDestination:
         token_file: Holds a bearer token; None for none.
         user: Of HTTP Basic authentication; empty for none.
         password_file: Holds that user's password.
+        rejection_notes: Whether it acts on rejection notes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class WebDestination:
     token_file: Path | None = None
     user: str = ""
     password_file: Path | None = None
+    rejection_notes: bool = False
 
 
 AnyDestination = Destination | WebDestination

@@ -10,6 +10,7 @@ class Kind(StrEnum):
 
     MAP = "map"  #: to make one map
     DELIVER = "deliver"  #: to deliver one map to one destination
+    NOTE = "note"  #: to tell one destination that the map is retracted
     COMPARE = "compare"  #: to compare one map with what was measured in its study
     COMMIT = "commit"  #: to report to a peer which of its objects are kept
 

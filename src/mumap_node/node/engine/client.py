@@ -25,6 +25,7 @@ of steps behind DBOS.patch() instead."""
 QUEUES: Mapping[Kind, str] = {
     Kind.MAP: "maps",
     Kind.DELIVER: "deliveries",
+    Kind.NOTE: "notes",
     Kind.COMPARE: "comparisons",
     Kind.COMMIT: "commitments",
 }
@@ -33,6 +34,7 @@ QUEUES: Mapping[Kind, str] = {
 WORKFLOWS: Mapping[Kind, str] = {
     Kind.MAP: "make_map",
     Kind.DELIVER: "deliver",
+    Kind.NOTE: "note",
     Kind.COMPARE: "compare",
     Kind.COMMIT: "report_commitment",
 }

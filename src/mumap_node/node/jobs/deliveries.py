@@ -1,14 +1,14 @@
 """What is written down about deliveries, and the line that says how a job ended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import is_over, wait_before_attempt
-from mumap_node.node.jobs.dossier import read_delivery, read_dossier
+from mumap_node.node.jobs.dossier import delivery_file, read_delivery, read_dossier
 from mumap_node.node.jobs.states import FINAL, JobState
 from mumap_node.node.spool.files import Spool, locked, write_record
 from mumap_node.node.spool.records import UNDER_WAY, Delivery, DeliveryState
@@ -40,6 +40,7 @@ class Answer:
         transfer_syntax_uid: What it was sent in; empty where it was not.
         stored_by: Number of the attempt whose objects are to be committed; 0 for none.
         wait_seconds: How long the peer asks to be left alone.
+        may_hold: Whether the destination may hold objects now; None where that is not known anew.
     """
 
     state: DeliveryState
@@ -49,6 +50,7 @@ class Answer:
     transfer_syntax_uid: str = ""
     stored_by: int = 0
     wait_seconds: float = 0.0
+    may_hold: bool | None = None
 
 
 def keep_stopped(
@@ -56,6 +58,16 @@ def keep_stopped(
 ) -> None:
     """Keep that an attempt ended by a bug or by repeated crashes."""
     keep_answer(spool, attempt, Answer(DeliveryState.REFUSED, reason, sentence), now(), 0.0)
+
+
+def keep_begun(spool: Spool, delivery: Delivery, job_id: str) -> None:
+    """Write down, before the first object leaves, that the destination may hold some."""
+    if delivery.may_hold:
+        return
+    with locked(spool.job_folder(job_id)):
+        current = read_delivery(spool, job_id, delivery.destination)
+        path = spool.delivery_file(job_id, delivery.destination)
+        write_record(path, replace(current, may_hold=True))
 
 
 def keep_answer(
@@ -71,11 +83,13 @@ def keep_answer(
         seconds: How long it took.
     """
     with locked(spool.job_folder(attempt.job_id)):
-        before = read_delivery(spool, attempt.job_id, attempt.destination)
+        before = read_delivery(spool, attempt.job_id, attempt.destination, attempt.kind)
         delivery = record_answer(before, attempt, answer, now)
-        write_record(spool.delivery_file(attempt.job_id, attempt.destination), delivery)
+        path = delivery_file(spool, attempt.kind, attempt.job_id, attempt.destination)
+        write_record(path, delivery)
     log.info(
         _EVENTS[delivery.state],
+        kind=attempt.kind,
         job_id=attempt.job_id,
         destination=attempt.destination,
         attempt=attempt.number,
@@ -123,6 +137,7 @@ def record_answer(before: Delivery, attempt: Attempt, answer: Answer, now: datet
         last_attempt_at=now,
         next_attempt_at=next_attempt_at,
         stored_by=answer.stored_by,
+        may_hold=before.may_hold if answer.may_hold is None else answer.may_hold,
     )
 
 

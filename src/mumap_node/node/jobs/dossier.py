@@ -5,9 +5,17 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from mumap_node.node.engine.attempts import Attempt, Kind
-from mumap_node.node.jobs.states import UNKNOWN, Standing, replaced_by, standing_of
+from mumap_node.node.jobs.states import (
+    FAILED_DELIVERIES,
+    UNKNOWN,
+    Standing,
+    may_be_there,
+    replaced_by,
+    standing_of,
+)
 from mumap_node.node.spool.files import (
     RecordDamagedError,
     Spool,
@@ -25,6 +33,7 @@ from mumap_node.node.spool.records import (
     OperatorWord,
     Outcome,
     Result,
+    Verb,
 )
 
 _ARCHIVED = re.compile(r"result-(?P<attempt>[0-9]+)\.json")
@@ -41,6 +50,7 @@ class Dossier:
         result: How the making of its map ended; None where it has not.
         deliveries: One per destination, in the order of the route.
         agreement: How its map compares with what was measured; None where nothing was yet.
+        notes: Of a retracted map, one per destination that has it and takes rejection notes.
     """
 
     job: Job
@@ -49,6 +59,7 @@ class Dossier:
     result: Result | None
     deliveries: tuple[Delivery, ...]
     agreement: Agreement | None = None
+    notes: tuple[Delivery, ...] = ()
 
     @property
     def superseded_by(self) -> str:
@@ -58,8 +69,9 @@ class Dossier:
     def standing(self, engine_status: str = UNKNOWN) -> Standing:
         """Where the job stands, given the engine's word for its latest attempt."""
         return standing_of(
-            self.decision, self.word, self.result, self.deliveries, engine_status, job=self.job
-        )
+            self.decision, self.word, self.result, self.deliveries, engine_status,
+            job=self.job, notes=self.notes,
+        )  # fmt: skip
 
     @property
     def is_wanted(self) -> bool:
@@ -79,13 +91,33 @@ class Dossier:
         return tuple(d for d in self.deliveries if d.state in UNDER_WAY)
 
     @property
+    def is_retracted(self) -> bool:
+        """Whether a person took back what destinations have, or may have."""
+        retracted = self.word is not None and self.word.verb is Verb.RETRACT
+        return retracted and any(map(may_be_there, self.deliveries))
+
+    @property
+    def needs_a_person(self) -> tuple[str, ...]:
+        """Destinations where a retracted map must be deleted by hand."""
+        if not self.is_retracted:
+            return ()
+        told = {n.destination for n in self.notes if n.state not in FAILED_DELIVERIES}
+        there = (d.destination for d in self.deliveries if may_be_there(d))
+        return tuple(name for name in there if name not in told)
+
+    @property
+    def to_notify(self) -> tuple[Delivery, ...]:
+        """Rejection notes that are still to be sent."""
+        return tuple(note for note in self.notes if note.state in UNDER_WAY)
+
+    @property
     def times(self) -> tuple[datetime, ...]:
         """When something was written down, UTC; never empty."""
         times = [
             self.job.created_at,
             self.result.finished_at if self.result else None,
             self.word.at if self.word else None,
-            *(delivery.last_attempt_at for delivery in self.deliveries),
+            *(delivery.last_attempt_at for delivery in (*self.deliveries, *self.notes)),
         ]
         return tuple(time for time in times if time is not None)
 
@@ -99,20 +131,36 @@ def read_dossier(spool: Spool, job_id: str) -> Dossier | None:
     job = read_record(Job, spool.job_file(job_id))
     if job is None:
         return None
+    word = read_record(OperatorWord, spool.operator_file(job_id))
+    deliveries = tuple(read_delivery(spool, job_id, name) for name in job.profiles)
     return Dossier(
         job,
         read_record(Decision, spool.decision_file(job.instance_id)),
-        read_record(OperatorWord, spool.operator_file(job_id)),
+        word,
         read_record(Result, spool.result_file(job_id)),
-        tuple(read_delivery(spool, job_id, name) for name in job.profiles),
+        deliveries,
         read_agreement(spool, job_id),
+        tuple(
+            read_delivery(spool, job_id, sent.destination, Kind.NOTE)
+            for sent in deliveries
+            if word and sent.destination in word.notes and may_be_there(sent)
+        ),
     )
 
 
-def read_delivery(spool: Spool, job_id: str, destination: str) -> Delivery:
+def read_delivery(
+    spool: Spool, job_id: str, destination: str, kind: Kind = Kind.DELIVER
+) -> Delivery:
     """Where a delivery stands; waiting for its first attempt where nothing was written yet."""
-    written = read_record(Delivery, spool.delivery_file(job_id, destination))
+    written = read_record(Delivery, delivery_file(spool, kind, job_id, destination))
     return written or Delivery(destination)
+
+
+def delivery_file(spool: Spool, kind: Kind, job_id: str, destination: str) -> Path:
+    """Where the delivery of a map, or of its rejection note, is kept."""
+    if kind is Kind.NOTE:
+        return spool.job_folder(job_id) / f"note-{destination}.json"
+    return spool.delivery_file(job_id, destination)
 
 
 def read_agreement(spool: Spool, job_id: str) -> Agreement | None:
@@ -151,10 +199,12 @@ def next_map_attempt(spool: Spool, job_id: str, latest: int = 0) -> Attempt:
     return Attempt(Kind.MAP, job_id, 1 + max(latest, *archived_attempts(spool, job_id), 0))
 
 
-def next_delivery_attempt(job_id: str, delivery: Delivery, now: datetime) -> Attempt:
+def next_delivery_attempt(
+    job_id: str, delivery: Delivery, now: datetime, kind: Kind = Kind.DELIVER
+) -> Attempt:
     """The next attempt at a delivery, to begin when its time has come."""
     seconds = seconds_left(delivery, now)
-    return Attempt(Kind.DELIVER, job_id, delivery.attempts + 1, delivery.destination, seconds)
+    return Attempt(kind, job_id, delivery.attempts + 1, delivery.destination, seconds)
 
 
 def seconds_left(delivery: Delivery, now: datetime) -> float:
@@ -183,10 +233,11 @@ def skip_attempt(spool: Spool, attempt: Attempt) -> Delivery | None:
         The delivery as it stands then; None where it is not waiting for that attempt.
     """
     with locked(spool.job_folder(attempt.job_id)):
-        delivery = read_delivery(spool, attempt.job_id, attempt.destination)
+        delivery = read_delivery(spool, attempt.job_id, attempt.destination, attempt.kind)
         waits = delivery.state in UNDER_WAY
         if not waits or delivery.attempts >= attempt.number:
             return None
         skipped = replace(delivery, attempts=attempt.number)
-        write_record(spool.delivery_file(attempt.job_id, attempt.destination), skipped)
+        path = delivery_file(spool, attempt.kind, attempt.job_id, attempt.destination)
+        write_record(path, skipped)
         return skipped

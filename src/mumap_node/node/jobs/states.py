@@ -30,9 +30,10 @@ class JobState(StrEnum):
     QUARANTINED = "quarantined"  #: stopped for good; a person must look
     IGNORED = "ignored"  #: a route or a person says so, or it is our own map
     CANCELLED = "cancelled"  #: stopped by a person, or superseded by a corrected instance
+    RETRACTED = "retracted"  #: sent, and taken back by a person
 
 
-FINAL = frozenset({JobState.DONE, JobState.IGNORED, JobState.CANCELLED})
+FINAL = frozenset({JobState.DONE, JobState.IGNORED, JobState.CANCELLED, JobState.RETRACTED})
 """States nobody needs to look at again; retention removes only these."""
 
 BY_ADMISSION: Mapping[Admission, JobState] = {
@@ -46,6 +47,7 @@ BY_ADMISSION: Mapping[Admission, JobState] = {
 BY_WORD: Mapping[Verb, JobState] = {
     Verb.CANCEL: JobState.CANCELLED,
     Verb.DISCARD: JobState.IGNORED,
+    Verb.RETRACT: JobState.CANCELLED,  # where nothing was sent
 }
 """State of a job that is not done, by what a person said."""
 
@@ -104,6 +106,7 @@ def standing_of(
     engine_status: str = UNKNOWN,
     *,
     job: Job | None = None,
+    notes: Collection[Delivery] = (),
 ) -> Standing:
     """Derive where a received instance, or a job, stands.
 
@@ -114,9 +117,12 @@ def standing_of(
         deliveries: One per destination.
         engine_status: The engine's word for the latest attempt.
         job: The job; without one, the decision alone counts.
+        notes: Rejection notes, one per destination that is to get one.
     """
     if job is None:
         return _of_instance(decision)
+    if word is not None and word.verb is Verb.RETRACT and any(map(may_be_there, deliveries)):
+        return _of_notes(word, notes)
     made = _of_deliveries(deliveries) if result and result.outcome is Outcome.MADE else None
     if made is not None and made.state is JobState.DONE:
         return made  # a word that came too late takes nothing back
@@ -128,6 +134,13 @@ def standing_of(
     if result is None:
         return Standing(BY_ENGINE[engine_status], ENGINE_REASONS.get(engine_status, ""))
     return made or Standing(BY_OUTCOME[result.outcome], result.reason, result.sentence)
+
+
+def may_be_there(delivery: Delivery) -> bool:
+    """Whether the destination has, or may have, objects of the map."""
+    # By the state too: records of older versions do not say it otherwise.
+    accepted = delivery.state in (DeliveryState.ACCEPTED, DeliveryState.COMMITTING)
+    return accepted or delivery.may_hold
 
 
 def replaced_by(decision: Decision | None, job: Job) -> str:
@@ -167,7 +180,24 @@ def _of_deliveries(deliveries: Collection[Delivery]) -> Standing:
     return Standing(JobState.DONE)
 
 
+def _of_notes(word: OperatorWord, notes: Collection[Delivery]) -> Standing:
+    """Retracted, once every destination that takes a note has it or refused it."""
+    for note in notes:
+        if note.state in UNDER_WAY:
+            return Standing(JobState.DELIVERING, note.reason or "retracted", note.sentence)
+    for note in notes:
+        if note.state in FAILED_DELIVERIES:
+            return Standing(JobState.RETRACTED, reason="note-not-delivered", sentence=note.sentence)
+    return Standing(
+        JobState.RETRACTED,
+        reason="retracted",
+        sentence=f"expected a map that may be used, found it taken back: {word.reason}",
+    )
+
+
 def _reason_of(word: OperatorWord) -> str:
+    if word.verb is Verb.RETRACT:
+        return "retracted"
     return "discarded" if word.verb is Verb.DISCARD else ""
 
 

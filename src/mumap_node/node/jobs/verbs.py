@@ -1,15 +1,15 @@
-"""Jobs as people handle them: list, show, retry, rerun, cancel, discard.
+"""Jobs as people handle them: list, show, retry, rerun, cancel, retract, discard.
 
 Works with or without running processes. What a person says is written into the spool first, and
 holds; the engine is told where it can be reached, and else learns it from the reconciler.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from mumap_node.errors import NodeError, TransientError
+from mumap_node.errors import TransientError
 from mumap_node.node.bell import ring
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import FINISHED, EngineClient
@@ -18,11 +18,12 @@ from mumap_node.node.jobs.dossier import (
     next_delivery_attempt,
     next_map_attempt,
     read_delivery,
-    read_dossier,
     skip_attempt,
 )
+from mumap_node.node.jobs.lookup import NotPossibleError, current, find
+from mumap_node.node.jobs.retraction import require_not_retracted, series_by_hand, take_back
 from mumap_node.node.jobs.states import JobState
-from mumap_node.node.jobs.views import Item, JobView, list_views, view_of
+from mumap_node.node.jobs.views import JobView, list_views, view_of
 from mumap_node.node.spool.files import Spool, locked, move_durably, read_record, write_record
 from mumap_node.node.spool.records import (
     Admission,
@@ -35,10 +36,6 @@ from mumap_node.node.spool.records import (
 
 WAITING_FOR_A_MACHINE = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.DELIVERING})
 """States in which the node itself has something to do."""
-
-
-class NotPossibleError(NodeError):
-    """What a person asked for cannot be done with this job."""
 
 
 class Jobs:
@@ -55,8 +52,18 @@ class Jobs:
         spool: Spool,
         engine: EngineClient,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        take_notes: Sequence[str] = (),
     ) -> None:
-        """Prepare; neither has to be reachable yet."""
+        """Prepare; neither has to be reachable yet.
+
+        Args:
+            spool: Where jobs are.
+            engine: Told where it can be reached.
+            now: The time, UTC.
+            take_notes: Names of the destinations that act on rejection notes.
+        """
+        self._take_notes = tuple(take_notes)
         self._spool = spool
         self._engine = engine
         self._now = now
@@ -69,7 +76,11 @@ class Jobs:
 
     def show(self, which: str) -> JobView:
         """Everything about one of them."""
-        return view_of(self._engine, self._find(which))
+        item = find(self._spool, which)
+        view = view_of(self._engine, item)
+        if not view.by_hand or isinstance(item, Decision):
+            return view
+        return replace(view, by_hand=series_by_hand(self._spool, item))
 
     def retry(self, which: str, destination: str = "") -> JobView:
         """Try again now what failed, waits or was taken back.
@@ -79,7 +90,7 @@ class Jobs:
         those that were refused or given up from the beginning; one that is named is sent even
         where it was accepted before.
         """
-        item = self._find(which)
+        item = find(self._spool, which)
         if isinstance(item, Decision):
             self._decide_again(item)
             return view_of(self._engine, item)
@@ -90,7 +101,9 @@ class Jobs:
                 sentence=f"expected the current one, found {item.superseded_by}",
             )
         with locked(self._spool.job_folder(job_id)):
-            again = self._reopen(self._current(job_id), destination)
+            item = current(self._spool, job_id)
+            require_not_retracted(item)
+            again = self._reopen(item, destination)
             # Last: a retry that was refused above takes back nobody's word.
             self._spool.operator_file(job_id).unlink(missing_ok=True)
         with suppress(TransientError):
@@ -105,9 +118,7 @@ class Jobs:
 
         The instance is decided on again, by the settings the worker was started with.
         """
-        item = self._find(which)
-        if isinstance(item, Decision):
-            raise NotPossibleError(reason="not-possible", sentence="expected a job, found none")
+        item = self._find_job(which)
         view = view_of(self._engine, item)
         if item.decision is not None and item.decision.superseded_by:
             raise NotPossibleError(
@@ -128,7 +139,7 @@ class Jobs:
         """Do nothing more for a job, or for one of its destinations."""
         if destination:
             return self._drop_delivery(which, destination)
-        item = self._find(which)
+        item = find(self._spool, which)
         view = view_of(self._engine, item)
         open_deliveries = isinstance(item, Dossier) and bool(item.to_deliver)
         if isinstance(item, Decision) or (
@@ -139,11 +150,31 @@ class Jobs:
             )
         return self._say(item.job.job_id, Verb.CANCEL)
 
+    def retract(self, which: str, reason: str, comment: str = "") -> JobView:
+        """Take a map back: nothing more of it is sent, and rejection notes go to where it is.
+
+        Where nothing was sent the job is only cancelled, and retry takes that back.
+
+        Args:
+            which: Id of the job.
+            reason: A key of ``dicom.rejection_note.REASONS``.
+            comment: In the person's words; sent to nobody.
+        """
+        job = self._find_job(which).job
+        word = OperatorWord(Verb.RETRACT, self._now(), reason, comment, self._take_notes)
+        retracted = take_back(self._spool, job.job_id, word)
+        with suppress(TransientError):
+            self._engine.enqueue(
+                next_delivery_attempt(job.job_id, note, self._now(), Kind.NOTE)
+                for note in retracted.to_notify
+            )
+        return self.show(job.job_id)
+
     def discard(self, which: str, destination: str = "") -> JobView:
         """Put aside what a person has looked at: held, quarantined or cancelled."""
         if destination:
             return self._drop_delivery(which, destination)
-        item = self._find(which)
+        item = find(self._spool, which)
         view = view_of(self._engine, item)
         if view.state not in {JobState.HELD, JobState.QUARANTINED, JobState.CANCELLED}:
             raise NotPossibleError(
@@ -229,7 +260,7 @@ class Jobs:
         self._engine.hasten(attempt)
 
     def _drop_delivery(self, which: str, destination: str) -> JobView:
-        item = self._find(which)
+        item = find(self._spool, which)
         if isinstance(item, Decision) or destination not in item.job.profiles:
             raise NotPossibleError(
                 reason="not-possible",
@@ -248,6 +279,7 @@ class Jobs:
 
     def _say(self, job_id: str, verb: Verb) -> JobView:
         with locked(self._spool.job_folder(job_id)):
+            require_not_retracted(current(self._spool, job_id))
             write_record(self._spool.operator_file(job_id), OperatorWord(verb, self._now()))
         return self.show(job_id)
 
@@ -258,27 +290,8 @@ class Jobs:
                 sentence="expected the received images, found them purged or being decided on",
             )
 
-    def _current(self, job_id: str) -> Dossier:
-        dossier = read_dossier(self._spool, job_id)
-        if dossier is None:
-            raise NotPossibleError(reason="no-such-job", sentence=f"found no job {job_id}")
-        return dossier
-
-    def _find(self, which: str) -> Item:
-        ids = sorted({found for found in self._ids() if found.startswith(which)})
-        if which in ids:
-            ids = [which]
-        if len(ids) != 1:
-            reason = "ambiguous-job" if ids else "no-such-job"
-            raise NotPossibleError(
-                reason, f"expected one id beginning with {which!r}, found {len(ids)}"
-            )
-        decision = read_record(Decision, self._spool.decision_file(ids[0]))
-        if decision is None:
-            return self._current(ids[0])
-        dossier = read_dossier(self._spool, decision.job_id) if decision.job_id else None
-        return dossier or decision
-
-    def _ids(self) -> Iterator[str]:
-        yield from self._spool.job_ids()
-        yield from self._spool.instance_ids()
+    def _find_job(self, which: str) -> Dossier:
+        item = find(self._spool, which)
+        if isinstance(item, Decision):
+            raise NotPossibleError(reason="not-possible", sentence="expected a job, found none")
+        return item

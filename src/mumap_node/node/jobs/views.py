@@ -20,6 +20,7 @@ from mumap_node.node.spool.records import (
     Decision,
     Delivery,
     DeliveryState,
+    OperatorWord,
 )
 
 CHUNK = 100
@@ -28,6 +29,20 @@ CHUNK = 100
 
 LOOKS = 3
 """At an inbox that is being emptied, before it is shown as it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A series of a retracted map where it must be deleted by hand.
+
+    Attributes:
+        destination: Acts on no rejection notes, or did not take this one.
+        series: How it is found there: description, number and date as they were sent, or the UID
+            of an object where the files were purged since; empty in lists.
+    """
+
+    destination: str
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,10 @@ class JobView:
         seconds: Duration by step of the line.
         deliveries: One per destination.
         agreement: How its map compares with what was measured; None where nothing was yet.
+        retraction: Why the map was taken back; None where it was not.
+        notes: Rejection notes, one per destination that takes them and has the map.
+        by_hand: Series of a retracted map that a person must delete, by destination.
+        replaces: The job before, whose map this one stands for; empty where there was none.
     """
 
     id: str
@@ -77,6 +96,10 @@ class JobView:
     seconds: dict[str, float] | None = None
     deliveries: tuple[Delivery, ...] = ()
     agreement: Agreement | None = None
+    retraction: OperatorWord | None = None
+    notes: tuple[Delivery, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
+    replaces: str = ""
 
 
 Item = Dossier | Decision
@@ -251,6 +274,10 @@ def _view_of_job(dossier: Dossier, standing: Standing) -> JobView:
         seconds=result.seconds if result else None,
         deliveries=tuple(_shown(delivery, dossier) for delivery in dossier.deliveries),
         agreement=dossier.agreement,
+        retraction=dossier.word if dossier.is_retracted else None,
+        notes=dossier.notes,
+        by_hand=tuple(ByHand(name) for name in dossier.needs_a_person),
+        replaces=job.replaces,
     )
 
 

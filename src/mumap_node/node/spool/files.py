@@ -11,7 +11,9 @@ Layout below the data directory::
     jobs/<job_id>/result-<attempt>.json     how an attempt ended that a person had retried
     jobs/<job_id>/map-<profile>-<hash>.dcm  the map as sent; in held/ where its checks failed
     jobs/<job_id>/delivery-<name>.json      one per destination
-    jobs/<job_id>/operator.json             cancelled or discarded by a person
+    jobs/<job_id>/note-<name>.json          one per destination told that the map is retracted
+    jobs/<job_id>/sending-<name>/           locked while something is sent there
+    jobs/<job_id>/operator.json             cancelled, discarded or retracted by a person
     jobs/<job_id>/agreement.json            how the map compares with what was measured
     measured/<study>/<series>/<name>.dcm    what maps of the study are compared with
     fetched/<series>.json                   what watches had an archive send

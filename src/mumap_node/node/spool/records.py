@@ -49,6 +49,8 @@ class Decision:
         run: 1, and one more for every rerun a person asked for.
         purged_at: When retention removed the file, UTC; None while it is there.
         identity_removed: Whether the instance says that the patient's identity was removed.
+        replaces: The job before its own, of an earlier run or of the same images with other
+            attributes; empty where there was none.
     """
 
     instance_id: str
@@ -69,6 +71,7 @@ class Decision:
     run: int = 1
     purged_at: datetime | None = None
     identity_removed: bool = False
+    replaces: str = ""
 
     @property
     def version_of(self) -> tuple[str, bool]:
@@ -84,7 +87,8 @@ class Job:
     """One instance to be answered with one map by one model, with everything that decides it.
 
     Attributes:
-        job_id: Hash of all below but the time; the engine's workflow ids are derived from it.
+        job_id: Hash of all below but time and earlier job; the engine's workflow ids are derived
+            from it.
         instance_id: The instance to answer.
         run: 1, and one more for every rerun a person asked for.
         route: Name of the route.
@@ -98,6 +102,7 @@ class Job:
         report: As in the route; jobs of older versions have none.
         study: Hash of the Study Instance UID, by which measured maps of the study are found;
             jobs of older versions have none.
+        replaces: As in the decision; jobs of older versions have none.
     """
 
     job_id: str
@@ -113,6 +118,7 @@ class Job:
     assume_parallel_holes: bool = False
     report: bool = False
     study: str = ""
+    replaces: str = ""
 
 
 class Outcome(StrEnum):
@@ -209,6 +215,8 @@ class Delivery:
         next_attempt_at: UTC; None where none is planned.
         stored_by: Number of the attempt whose objects the destination accepted, while it is asked
             to commit itself; 0 where they are to be stored.
+        may_hold: Whether the destination may hold objects of the map; written before the first
+            attempt that may leave some there, and taken back where it left none.
     """
 
     destination: str
@@ -222,6 +230,7 @@ class Delivery:
     last_attempt_at: datetime | None = None
     next_attempt_at: datetime | None = None
     stored_by: int = 0
+    may_hold: bool = False
 
 
 class Verb(StrEnum):
@@ -229,6 +238,7 @@ class Verb(StrEnum):
 
     CANCEL = "cancel"  #: no longer wanted
     DISCARD = "discard"  #: looked at and put aside
+    RETRACT = "retract"  #: must not be used any more; no retry takes it back
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +246,18 @@ class OperatorWord:
     """What a person decided about a job.
 
     Attributes:
-        verb: Cancel or discard.
+        verb: Cancel, discard or retract.
         at: UTC.
+        reason: Of a retraction, a key of ``dicom.rejection_note.REASONS``; else empty.
+        comment: Of a retraction, in the person's words; they stay here.
+        notes: Destinations that take rejection notes, by the settings of that moment.
     """
 
     verb: Verb
     at: datetime
+    reason: str = ""
+    comment: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

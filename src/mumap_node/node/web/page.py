@@ -39,6 +39,7 @@ MEANINGS: Mapping[str, str] = {
     JobState.QUARANTINED: "stopped for good: a person must look",
     JobState.IGNORED: "a route or a person says so, or it is a map of ours coming back",
     JobState.CANCELLED: "stopped by a person, or superseded by corrected attributes",
+    JobState.RETRACTED: "sent, and taken back by a person",
 }
 """What a state means, for people; in the order of a job's life."""
 
@@ -52,6 +53,7 @@ TONES: Mapping[str, str] = {
     JobState.QUARANTINED: "bad",
     JobState.IGNORED: "calm",
     JobState.CANCELLED: "calm",
+    JobState.RETRACTED: "calm",
     DeliveryState.WAITING: "wait",
     DeliveryState.COMMITTING: "wait",
     DeliveryState.ACCEPTED: "good",

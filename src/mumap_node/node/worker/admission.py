@@ -36,6 +36,7 @@ from mumap_node.node.spool.holdings import family_of
 from mumap_node.node.spool.records import Admission, Decision, Job
 from mumap_node.node.worker.decisions import Arrival, Rules, decide, superseded
 from mumap_node.node.worker.keeping import keep_measured, route_to_compare
+from mumap_node.node.worker.replacing import job_before
 
 CRASHES = 3
 """Times a file may take its worker down before it is put aside unread."""
@@ -169,10 +170,14 @@ class Admitter:
             return None
         siblings = self._siblings(arrival)
         decision, job = decide(arrival, siblings, self._rules, self._now())
-        if self._decision(arrival.instance_id) is None:  # else a person had it decided on again
+        before = self._decision(arrival.instance_id)
+        if before is None:  # else a person had it decided on again
             contradicts = decision.admission is Admission.QUARANTINED
             refused = decision.sentence if contradicts else ""
             self._audit(received(name.stem, dataset, name.received_at, refused=refused))
+        if job is not None:
+            earlier = job_before(decision, before, siblings)
+            decision, job = replace(decision, replaces=earlier), replace(job, replaces=earlier)
         self._settle(path, decision, list(superseded(decision, siblings)), job)
         return job
 

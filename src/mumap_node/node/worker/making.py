@@ -25,6 +25,7 @@ from mumap_node.node.jobs.dossier import next_delivery_attempt, read_dossier
 from mumap_node.node.model import LoadedModel
 from mumap_node.node.spool.files import Spool, create_record, locked, make_folder, write_durably
 from mumap_node.node.spool.records import Job, MapFile, Outcome, Result
+from mumap_node.node.worker.replacing import replaced_uids
 from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
 
 log = structlog.get_logger()
@@ -167,6 +168,7 @@ class Making:
             made_at=self._now().astimezone(self._options.timezone),
             run=job.run,
             settings=settings_text(request_of(job)),
+            replaces=replaced_uids(self._spool, job),
         )
 
     def _store(self, job_id: str, made: AttenuationMap) -> dict[str, tuple[MapFile, ...]]:

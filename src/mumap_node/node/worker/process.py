@@ -160,6 +160,7 @@ class Clerk:
         stopped: dict[Kind, Stopped] = {
             Kind.MAP: making.stopped,
             Kind.DELIVER: partial(keep_stopped, spool, _now),
+            Kind.NOTE: partial(keep_stopped, spool, _now),
             Kind.COMPARE: comparing.stopped,
         }
         self._reconciler = Reconciler(spool, self._engine, stopped, _now, options.settle_seconds)

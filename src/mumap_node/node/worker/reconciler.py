@@ -109,7 +109,10 @@ class Reconciler:
         if dossier.result is None:
             return dossier.is_wanted and has_images
         try:
-            return bool(dossier.to_deliver) or self._measured_for(dossier) is not None
+            return (
+                bool(dossier.to_deliver or dossier.to_notify)
+                or self._measured_for(dossier) is not None
+            )
         except OSError:
             return True  # said where it is to be compared, and tried again
 
@@ -147,9 +150,13 @@ class Reconciler:
     def _delivery_attempts(self, dossiers: list[Dossier]) -> Iterator[Attempt]:
         now = self._now()
         due = [
-            next_delivery_attempt(dossier.job.job_id, delivery, now)
+            next_delivery_attempt(dossier.job.job_id, delivery, now, kind)
             for dossier in dossiers
-            for delivery in dossier.to_deliver
+            for kind, waiting in (
+                (Kind.DELIVER, dossier.to_deliver),
+                (Kind.NOTE, dossier.to_notify),
+            )
+            for delivery in waiting
         ]
         known = self._engine.statuses(due)
         for attempt in due:
@@ -162,11 +169,11 @@ class Reconciler:
     def _after_finished_delivery(self, attempt: Attempt, status: str) -> Iterator[Attempt]:
         reason = ENGINE_REASONS.get(status)
         if reason is not None:
-            self._stopped[Kind.DELIVER](attempt, reason, _sentence(reason))
+            self._stopped[attempt.kind](attempt, reason, _sentence(reason))
             return
         skipped = skip_attempt(self._spool, attempt)
         if skipped is not None:
-            yield next_delivery_attempt(attempt.job_id, skipped, self._now())
+            yield next_delivery_attempt(attempt.job_id, skipped, self._now(), attempt.kind)
 
     def _compare_attempts(self, dossiers: list[Dossier]) -> Iterator[Attempt]:
         due = {}

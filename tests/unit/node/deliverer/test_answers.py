@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mumap_node.node.deliverer.answers import DUPLICATE, SUCCESS, WARNINGS, judge
+from mumap_node.node.deliverer.scu import Sent
 from mumap_node.node.jobs.deliveries import Answer
 from mumap_node.node.spool.records import DeliveryState
 
-WAITING = DeliveryState.WAITING
+WAITING, REFUSED = DeliveryState.WAITING, DeliveryState.REFUSED
 
 
 @given(st.integers(0, 0xFFFF), st.booleans())
@@ -18,6 +19,21 @@ def test_only_success_is_success(status: int, accept_warnings: bool) -> None:
     assert (answer.state is DeliveryState.ACCEPTED) == accepted
     assert (answer.reason == "") == accepted
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (Sent(0, Answer(REFUSED, "sop-class-refused", status=0x0122)), False),
+        (Sent(0, Answer(WAITING, "peer-unreachable")), False),
+        (Sent(0, Answer(WAITING, "peer-unreachable"), is_unanswered=True), True),
+        (Sent(0, Answer(WAITING, "association-aborted")), True),
+        (Sent(0, Answer(REFUSED, "stored-with-warning", status=0xB000)), True),
+        (Sent(1, Answer(REFUSED, "dataset-refused", status=0xA900)), True),
+    ],
+)
+def test_only_an_answer_proves_that_nothing_is_there(sent: Sent, expected: bool) -> None:
+    assert sent.may_have_left_some is expected
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xA7FF, 0x0110, 0x0213])

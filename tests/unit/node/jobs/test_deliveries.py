@@ -75,6 +75,13 @@ def test_what_was_not_kept_is_stored_again_after_the_usual_wait() -> None:
     assert found.next_attempt_at == NOW + wait_before_attempt(3, "deliver/job/pacs/")
 
 
+def test_what_may_be_there_is_remembered_until_it_is_known_that_it_is_not() -> None:
+    begun = Delivery("pacs", may_hold=True)
+    assert record_answer(begun, _attempt(1), DOWN, NOW).may_hold
+    nothing_left = replace(DOWN, may_hold=False)
+    assert not record_answer(begun, _attempt(1), nothing_left, NOW).may_hold
+
+
 def test_what_a_person_dropped_meanwhile_stays_dropped_unless_it_arrived() -> None:
     dropped = Delivery("pacs", DeliveryState.CANCELLED)
     assert record_answer(dropped, _attempt(1), DOWN, NOW).state is DeliveryState.CANCELLED

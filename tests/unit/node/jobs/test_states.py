@@ -11,9 +11,11 @@ from mumap_node.node.jobs.states import (
     FINAL,
     UNKNOWN,
     JobState,
+    may_be_there,
     standing_of,
 )
 from mumap_node.node.spool.records import (
+    UNDER_WAY,
     Admission,
     Decision,
     Delivery,
@@ -34,6 +36,7 @@ def deliveries(*states: DeliveryState) -> tuple[Delivery, ...]:
 
 CANCEL = OperatorWord(Verb.CANCEL, NOW)
 DISCARD = OperatorWord(Verb.DISCARD, NOW)
+RETRACT = OperatorWord(Verb.RETRACT, NOW, "quality")
 MADE = result()
 WAITING, ACCEPTED, REFUSED, GAVE_UP, DROPPED = (
     DeliveryState.WAITING,
@@ -91,6 +94,11 @@ def test_an_instance_without_a_job(found: Decision | None, expected: JobState) -
         (DISCARD, result(Outcome.REJECTED), (), "SUCCESS", JobState.IGNORED),
         (DISCARD, MADE, (REFUSED,), "SUCCESS", JobState.IGNORED),
         (CANCEL, MADE, (ACCEPTED,), "SUCCESS", JobState.DONE),
+        (RETRACT, None, (WAITING,), "PENDING", JobState.CANCELLED),
+        (RETRACT, MADE, (WAITING,), "SUCCESS", JobState.CANCELLED),
+        (RETRACT, MADE, (REFUSED, GAVE_UP), "SUCCESS", JobState.CANCELLED),
+        (RETRACT, MADE, (WAITING, ACCEPTED), "SUCCESS", JobState.RETRACTED),
+        (RETRACT, MADE, (DeliveryState.COMMITTING,), "SUCCESS", JobState.RETRACTED),
     ],
 )
 def test_a_job(
@@ -111,6 +119,24 @@ def test_a_quarantined_job_says_why() -> None:
     assert crashed.reason == "repeated-crash"
     sent = deliveries(ACCEPTED, REFUSED)
     assert standing_of(decision(), None, MADE, sent, job=job()).reason == "because-refused"
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected", "reason"),
+    [
+        ((), JobState.RETRACTED, "retracted"),
+        ((ACCEPTED,), JobState.RETRACTED, "retracted"),
+        ((ACCEPTED, WAITING), JobState.DELIVERING, "because-waiting"),
+        ((ACCEPTED, REFUSED), JobState.RETRACTED, "note-not-delivered"),
+        ((GAVE_UP,), JobState.RETRACTED, "note-not-delivered"),
+    ],
+)
+def test_a_map_is_retracted_once_every_note_came_to_an_end(
+    notes: tuple[DeliveryState, ...], expected: JobState, reason: str
+) -> None:
+    sent, told = deliveries(ACCEPTED), deliveries(*notes)
+    found = standing_of(decision(), RETRACT, MADE, sent, job=job(), notes=told)
+    assert (found.state, found.reason) == (expected, reason)
 
 
 def test_a_job_that_goes_nowhere_is_done_and_says_so() -> None:
@@ -134,22 +160,33 @@ def test_a_superseded_job_is_cancelled_where_anything_was_left_to_do(newer: Deci
 
 @given(
     st.sampled_from([None, *(decision(a) for a in Admission), decision(superseded_by="newer")]),
-    st.sampled_from([None, CANCEL, DISCARD]),
+    st.sampled_from([None, CANCEL, DISCARD, RETRACT]),
     st.sampled_from([None, *(result(outcome) for outcome in Outcome)]),
-    st.lists(st.sampled_from(DeliveryState), max_size=3),
+    st.lists(
+        st.builds(Delivery, st.just("d"), st.sampled_from(DeliveryState), may_hold=st.booleans()),
+        max_size=3,
+    ),
     st.sampled_from(sorted(BY_ENGINE)),
+    st.lists(st.sampled_from(DeliveryState), max_size=3),
 )
 def test_whatever_was_written_down_there_is_a_state(
     found: Decision | None,
     word: OperatorWord | None,
     made: Result | None,
-    sent: list[DeliveryState],
+    sent: list[Delivery],
     engine: str,
+    notes: list[DeliveryState],
 ) -> None:
-    standing = standing_of(found, word, made, deliveries(*sent), engine, job=job())
+    told = deliveries(*notes)
+    standing = standing_of(found, word, made, sent, engine, job=job(), notes=told)
     if standing.state is JobState.DONE:
         assert made is not None
         assert made.outcome is Outcome.MADE
-        assert set(sent) <= {ACCEPTED, DROPPED}
+        assert {delivery.state for delivery in sent} <= {ACCEPTED, DROPPED}
+    if standing.state is JobState.RETRACTED:
+        assert word is RETRACT
+        assert not set(notes) & UNDER_WAY
+    if word is RETRACT and any(map(may_be_there, sent)):
+        assert standing.state in {JobState.RETRACTED, JobState.DELIVERING}
     if word is None and made and made.outcome is not Outcome.MADE:
         assert standing.state not in FINAL

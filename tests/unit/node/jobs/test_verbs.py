@@ -7,8 +7,9 @@ import pytest
 from mumap_node.node.engine.client import EngineClient
 from mumap_node.node.engine.database import EngineOptions, embedded_database
 from mumap_node.node.jobs.dossier import read_delivery, read_dossier
+from mumap_node.node.jobs.lookup import NotPossibleError
 from mumap_node.node.jobs.states import JobState
-from mumap_node.node.jobs.verbs import Jobs, NotPossibleError
+from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.spool.files import Spool, read_record, write_durably, write_record
 from mumap_node.node.spool.records import (
     Admission,

@@ -1,5 +1,6 @@
 """The reconciler hands over whatever is to be done and the engine does not know."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -14,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mumap_node.node.engine.attempts import Attempt, Kind
 from mumap_node.node.engine.client import FINISHED
-from mumap_node.node.jobs.dossier import Dossier, read_delivery, read_dossier
-from mumap_node.node.jobs.verbs import Jobs, NotPossibleError
+from mumap_node.node.jobs.dossier import Dossier, delivery_file, read_delivery, read_dossier
+from mumap_node.node.jobs.lookup import NotPossibleError
+from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.spool.files import Spool, create_record, write_record
 from mumap_node.node.spool.measured import key_of, read_measured
 from mumap_node.node.spool.records import DeliveryState, OperatorWord, Outcome, Verb
@@ -54,6 +56,7 @@ class House:
         stopped = {
             Kind.MAP: self.stop_map,
             Kind.DELIVER: self.stop_delivery,
+            Kind.NOTE: self.stop_delivery,
             Kind.COMPARE: self.stop_comparison,
         }
         self.reconciler = Reconciler(self.spool, self.engine, stopped, lambda: NOW)
@@ -66,7 +69,8 @@ class House:
     def stop_delivery(self, attempt: Attempt, reason: str, _sentence: str) -> None:
         self.stopped.append((attempt.workflow_id, reason))
         refused = delivery(REFUSED, attempt.destination, attempts=attempt.number)
-        write_record(self.spool.delivery_file(attempt.job_id, attempt.destination), refused)
+        path = delivery_file(self.spool, attempt.kind, attempt.job_id, attempt.destination)
+        write_record(path, refused)
 
     def stop_comparison(self, attempt: Attempt, reason: str, _sentence: str) -> None:
         self.stopped.append((attempt.workflow_id, reason))
@@ -157,6 +161,27 @@ def test_a_delivery_that_kept_crashing_is_put_aside(house: House) -> None:
     house.engine.workflows["deliver/job/pacs/1"] = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
     assert house.reconciler.reconcile() == 0
     assert house.stopped == [("deliver/job/pacs/1", "repeated-crash")]
+
+
+@pytest.mark.parametrize(
+    ("status", "handed_over", "stopped"),
+    [
+        ("", ["note/job/pacs/1"], []),
+        ("SUCCESS", ["note/job/pacs/1", "note/job/pacs/2"], []),
+        ("ERROR", ["note/job/pacs/1"], [("note/job/pacs/1", "internal-error")]),
+    ],
+)
+def test_a_rejection_note_that_is_due_is_handed_over_as_a_delivery_is(
+    house: House, status: str, handed_over: list[str], stopped: list[tuple[str, str]]
+) -> None:
+    retracted = OperatorWord(Verb.RETRACT, NOW, "quality", notes=("pacs",))
+    sent = [delivery(ACCEPTED), delivery(ACCEPTED, "other")]
+    write_job(house.spool, job("pacs", "other"), made=result(), sent=sent, word=retracted)
+    if status:
+        house.engine.workflows["note/job/pacs/1"] = status
+    house.reconciler.reconcile()
+    assert list(house.engine.workflows) == handed_over
+    assert house.stopped == stopped
 
 
 @pytest.mark.parametrize(
@@ -367,7 +392,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self._folder = tempfile.TemporaryDirectory()
         self.house = House(Path(self._folder.name))
-        self.jobs = Jobs(self.house.spool, self.house.engine, lambda: NOW)
+        self.jobs = Jobs(self.house.spool, self.house.engine, lambda: NOW, take_notes=["a"])
         write_job(self.house.spool, job("a", "b"))
 
     def teardown(self) -> None:
@@ -416,19 +441,21 @@ class Life(RuleBasedStateMachine):
             create_record(self.house.spool.result_file("job"), made)
         self.engine.workflows[workflow_id] = status
 
-    @precondition(lambda self: self._active(Kind.DELIVER))
+    @precondition(lambda self: self._active(Kind.DELIVER) + self._active(Kind.NOTE))
     @rule(state=st.sampled_from([WAITING, ACCEPTED, REFUSED]), data=st.data())
     def end_a_delivery(self, state: DeliveryState, data: st.DataObject) -> None:
         """As the deliverer does: a record only where it is wanted, then the next attempt."""
-        workflow_id = data.draw(st.sampled_from(self._active(Kind.DELIVER)))
-        _, _, name, number = workflow_id.split("/")
+        active = self._active(Kind.DELIVER) + self._active(Kind.NOTE)
+        workflow_id = data.draw(st.sampled_from(active))
+        kind, _, name, number = workflow_id.split("/")
         self.engine.workflows[workflow_id] = "SUCCESS"
-        before = read_delivery(self.house.spool, "job", name)
-        if before in self.dossier.to_deliver and before.attempts < int(number):
+        before = read_delivery(self.house.spool, "job", name, Kind(kind))
+        due = self.dossier.to_notify if kind == Kind.NOTE else self.dossier.to_deliver
+        if before in due and before.attempts < int(number):
             after = delivery(state, name, attempts=int(number))
-            write_record(self.house.spool.delivery_file("job", name), after)
+            write_record(delivery_file(self.house.spool, Kind(kind), "job", name), after)
             if state is WAITING:
-                self.engine.enqueue([Attempt(Kind.DELIVER, "job", int(number) + 1, name, 30.0)])
+                self.engine.enqueue([Attempt(Kind(kind), "job", int(number) + 1, name, 30.0)])
 
     @rule(instance=st.sampled_from(["1.2.3.4.1", "1.2.3.4.2"]), age=st.integers(200, 300))
     def measure(self, instance: str, age: int) -> None:
@@ -458,7 +485,14 @@ class Life(RuleBasedStateMachine):
         try:
             getattr(self.jobs, verb)("job", name)
         except NotPossibleError as error:
-            assert error.reason == "not-possible"  # noqa: PT017  (either way is right)
+            assert error.reason in {"not-possible", "retracted"}  # noqa: PT017  (either is right)
+
+    @rule()
+    def retract(self) -> None:
+        was_retracted = self.dossier.is_retracted
+        with contextlib.suppress(NotPossibleError):
+            self.jobs.retract("job", "quality")
+            assert not was_retracted
 
     @invariant()
     def never_two_attempts_at_one_thing(self) -> None:
@@ -474,6 +508,9 @@ class Life(RuleBasedStateMachine):
         for waiting in dossier.to_deliver:
             number = waiting.attempts + 1
             assert f"deliver/job/{waiting.destination}/{number}" in self._active(Kind.DELIVER)
+        for waiting in dossier.to_notify:
+            number = waiting.attempts + 1
+            assert f"note/job/{waiting.destination}/{number}" in self._active(Kind.NOTE)
         measured = read_measured(self.house.spool, key_of(STUDY))
         if dossier.is_made and dossier.is_wanted and measured is not None:
             known = self.dossier.agreement
