@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="mumap-node" \
 RUN groupadd --system --gid 10104 mumap \
     && useradd --system --uid 10104 --gid mumap --home-dir /var/lib/mumap-node --no-create-home \
         --shell /usr/sbin/nologin mumap \
-    && install --directory --owner mumap --group mumap --mode 0750 /var/lib/mumap-node \
+    && install --directory --owner mumap --group mumap --mode 0700 /var/lib/mumap-node \
     && install --directory /etc/mumap-node
 ENV PATH=/opt/mumap-node/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

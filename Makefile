@@ -32,6 +32,10 @@ test: check system  ## everything CI runs
 test-peers: .venv/.dev system  ## only the tests with DICOM software of others, which `test` runs too
 	$(bin)/pytest -m peers
 
+.PHONY: test-ops
+test-ops: .venv/.dev system  ## only backup, restore, upgrade and rollback, which `test` runs too
+	$(bin)/pytest -m ops
+
 .PHONY: docs
 docs: .venv/.dev  ## the tables of the documents, made anew from the code
 	$(bin)/python docs/conformance_tables.py

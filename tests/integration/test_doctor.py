@@ -11,8 +11,10 @@ import pytest
 
 from audit_servers import RecordingSyslog
 from commands import SETTINGS, with_tls, write_settings
+from mumap_node.node.backup.contents import STAGING
 from mumap_node.node.presence import present
 from mumap_node.node.rejections import Rejections, read_rejections
+from mumap_node.node.spool.files import Spool
 from mumap_node.service.checking import check_node
 from mumap_node.service.doctor import machine, network
 from mumap_node.service.doctor.checked import Checked, Verdict
@@ -295,3 +297,31 @@ def test_a_check_changes_nothing_in_the_data_directory(tmp_path):
         list(check_node(settings(tmp_path, port=archive.port)))
 
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_data_directory_that_others_can_reach_is_named(tmp_path):
+    node = settings(tmp_path)
+    spool = Spool(node.node.data_dir)
+    closed = found(check_node(node), "permissions")
+    spool.root.chmod(0o750)
+    opened = found(check_node(node), "permissions")
+
+    assert closed.verdict is Verdict.OK
+    assert (opened.verdict, opened.reason) == (Verdict.WARNING, "data-dir-open")
+
+
+def test_a_restore_that_was_interrupted_is_named(tmp_path):
+    node = settings(tmp_path)
+    (node.node.data_dir / STAGING).mkdir(parents=True)
+
+    checked = found(check_node(node), "restore")
+
+    assert (checked.verdict, checked.reason) == (Verdict.WRONG, "restore-unfinished")
+
+
+def test_a_node_leaves_its_patients_to_its_own_user_alone(tmp_path):
+    spool = Spool(tmp_path / "data")
+    arrival = spool.store_arrival(b"images", b"")
+
+    modes = {path: path.stat().st_mode & 0o777 for path in (spool.root, spool.inbox, arrival)}
+    assert list(modes.values()) == [0o700, 0o700, 0o600]

@@ -6,6 +6,7 @@ import typer
 
 from mumap_node.cli import (
     agreement,
+    backup,
     checking,
     demo,
     evaluate,
@@ -18,6 +19,7 @@ from mumap_node.cli import (
     models,
     processes,
     rejected,
+    retention,
     setup,
     simulate,
     template,
@@ -61,6 +63,9 @@ def build_app() -> typer.Typer:
     app.command()(gate.gate)
     app.command()(evaluate.evaluate)
     app.command()(health.health)
+    app.command()(backup.backup)
+    app.command()(backup.restore)
+    app.command()(retention.retention)
     app.command()(demo.demo)
     return app
 

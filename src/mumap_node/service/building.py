@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mumap_node.dicom.template import Template
 from mumap_node.errors import ConfigurationError
+from mumap_node.node.backup.contents import STAGING
 from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 from mumap_node.node.routing import Destination, Peer, Route
 from mumap_node.node.spool.files import Spool
@@ -145,9 +146,10 @@ def open_spool(settings: Settings) -> Spool:
     """The data directory, created where it does not exist.
 
     Raises:
-        ConfigurationError: It cannot be written.
+        ConfigurationError: It cannot be written, or a restore of it was interrupted.
     """
     folder = settings.node.data_dir
+    require_restored(folder)
     try:
         spool = Spool(folder)
         probe = spool.run / f"start-{os.getpid()}.probe"
@@ -157,3 +159,14 @@ def open_spool(settings: Settings) -> Spool:
         problem = f"node.data_dir: expected to write below {folder}, found: {error.strerror}"
         raise ConfigurationError("data-dir-not-writable", [problem]) from None
     return spool
+
+
+def require_restored(folder: Path) -> None:
+    """See that no restore of a data directory was interrupted.
+
+    Raises:
+        ConfigurationError: ``restore-unfinished``.
+    """
+    if (folder / STAGING).exists():
+        problem = f"expected a data directory restored to its end, found {folder / STAGING}"
+        raise ConfigurationError("restore-unfinished", [problem])

@@ -14,7 +14,7 @@ from mumap_node.node.model import DEFAULT_MODEL
 from mumap_node.node.tls.certificates import WARNING_TIME, date_troubles
 from mumap_node.node.tls.contexts import server_context
 from mumap_node.service import building
-from mumap_node.service.doctor import machine, network
+from mumap_node.service.doctor import directory, machine, network
 from mumap_node.service.doctor.checked import Area, Checked, Verdict
 from mumap_node.service.models import verify_models
 from mumap_node.settings.tables import Settings
@@ -87,6 +87,7 @@ def _data_directory(settings: Settings) -> Iterator[Checked]:
         return
     note = "" if existing == folder else "; it is made at the first start"
     yield Checked(Area.NODE, "data directory", Verdict.OK, f"{folder} can be written{note}")
+    yield from directory.look(folder)
     yield _file_system(settings, existing)
     yield _free_space(free_gb, settings.receiver.min_free_gb)
     yield _engine(settings)

@@ -64,7 +64,7 @@ class Spool:
         self.measured = root / "measured"
         self.run = root / "run"
         self.bell = self.run / "bell"
-        root.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds patient data
         for folder in (self.inbox, self.instances, self.jobs, self.measured, self.run):
             make_folder(folder)
 
@@ -207,7 +207,7 @@ def move_durably(path: Path, target: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder whose name survives a power cut; nothing where there is one."""
     with contextlib.suppress(FileExistsError):
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         sync_folder(folder.parent)
 
 
@@ -237,7 +237,7 @@ class UnfinishedFile:
         # A name of its own: two processes may write the same file, and neither may spoil a part.
         self._part = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(self._part, flags, 0o640)
+        self._descriptor = os.open(self._part, flags, 0o600)
 
     def __enter__(self) -> Self:
         return self

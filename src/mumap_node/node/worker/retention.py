@@ -6,9 +6,10 @@ quarantined things stay until a person says what becomes of them.
 
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -25,6 +26,9 @@ from mumap_node.node.spool.files import (
     write_record,
 )
 from mumap_node.node.spool.records import Decision
+
+MAPS = "map-*.dcm"
+"""Names of the maps, and of their reports, in the folder of a job."""
 
 log = structlog.get_logger()
 
@@ -50,14 +54,57 @@ class Retention:
         return now - timedelta(days=max(self.jobs_days, self.spool_days))
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something finished whose time is over.
+
+    Attributes:
+        id: Of the instance, or of the study of measured maps.
+        ended_at: When it was finished, UTC.
+        records: Whether its records go, too.
+        files: What goes now.
+        decision: On the instance; None of a study.
+        dossiers: Of its jobs.
+    """
+
+    id: str
+    ended_at: datetime
+    records: bool
+    files: tuple[Path, ...]
+    decision: Decision | None = None
+    dossiers: tuple[Dossier, ...] = ()
+
+
+def due(spool: Spool, retention: Retention, now: datetime) -> Iterator[Due]:
+    """What may go; nothing is changed.
+
+    Args:
+        spool: Where everything is.
+        retention: How long it is kept.
+        now: UTC.
+    """
+    yield from _measured_due(spool, retention.images_before(now))
+    yield from _instances_due(spool, retention, now)
+
+
 def purge(spool: Spool, retention: Retention, now: datetime) -> None:
     """Remove what may go. Only for the process that also admits: nothing is moved meanwhile.
 
     May be interrupted anywhere. The records say that images are gone before they are, and a
     job's own record goes before the rest of it: a job that is half there is no job.
     """
-    _purge_measured(spool, retention.images_before(now))
+    _finish_interrupted(spool)
+    for study in _measured_due(spool, retention.images_before(now)):
+        _remove_measured(spool, study)
     Transactions(spool).purge(retention.images_before(now))
+    for found in _instances_due(spool, retention, now):
+        if found.decision is not None and found.decision.purged_at is None:
+            _remove_images(spool, found.decision, found.dossiers, now)
+        if found.records:
+            _remove_records(spool, found.id, found.dossiers)
+
+
+def _instances_due(spool: Spool, retention: Retention, now: datetime) -> Iterator[Due]:
     jobs = _jobs_by_instance(spool)
     for instance_id in list(spool.instance_ids()):
         dossiers = jobs.pop(instance_id, [])
@@ -70,26 +117,51 @@ def purge(spool: Spool, retention: Retention, now: datetime) -> None:
         ended = max(
             [decision.decided_at, *(time for dossier in dossiers for time in dossier.times)]
         )
-        if ended < retention.images_before(now) and decision.purged_at is None:
-            _remove_images(spool, decision, dossiers, now)
-        if ended < retention.records_before(now):
-            _remove_records(spool, instance_id, dossiers)
+        records = ended < retention.records_before(now)
+        if records or (ended < retention.images_before(now) and decision.purged_at is None):
+            files = tuple(_files_of(spool, instance_id, dossiers, images_only=not records))
+            yield Due(instance_id, ended, records, files, decision, tuple(dossiers))
 
 
-def _purge_measured(spool: Spool, before: datetime) -> None:
-    """Remove studies to whose measured maps nothing came since."""
-    # What an interrupted purge left goes first: its name may be needed again.
-    for folder in sorted(spool.measured.iterdir(), key=lambda path: path.suffix != PART):
-        files = list(folder.glob("*/*.dcm")) or [folder]
-        newest = max(path.stat().st_mtime for path in files)
-        leaving = folder.with_suffix(PART)
-        if folder != leaving:
-            if newest >= before.timestamp():
-                continue
-            # At once: what is left of a study would be compared with, as if it were all of it.
-            move_durably(folder, leaving)
-        shutil.rmtree(leaving)
-        log.info("measured.purged", count=len(files))
+def _files_of(
+    spool: Spool, instance_id: str, dossiers: Sequence[Dossier], *, images_only: bool
+) -> Iterator[Path]:
+    folders = [spool.job_folder(dossier.job.job_id) for dossier in dossiers]
+    if images_only:
+        yield spool.instance_file(instance_id)
+    else:
+        folders.append(spool.instance_file(instance_id).parent)
+    for folder in folders:
+        found = folder.rglob(MAPS if images_only else "*")
+        yield from (path for path in found if path.is_file())
+
+
+def _finish_interrupted(spool: Spool) -> None:
+    """Remove what an interrupted purge left; its name may be needed again."""
+    for folder in spool.measured.glob(f"*{PART}"):
+        shutil.rmtree(folder)
+    for job_id in list(spool.job_ids()):
+        if not spool.job_file(job_id).exists():
+            shutil.rmtree(spool.job_folder(job_id))
+
+
+def _measured_due(spool: Spool, before: datetime) -> Iterator[Due]:
+    """Studies to whose measured maps nothing came since."""
+    for folder in sorted(spool.measured.iterdir()):
+        files = tuple(folder.glob("*/*.dcm"))
+        newest = max(path.stat().st_mtime for path in files or (folder,))
+        if newest < before.timestamp() and folder.suffix != PART:
+            ended = datetime.fromtimestamp(newest, UTC)
+            yield Due(folder.name, ended, records=False, files=files)
+
+
+def _remove_measured(spool: Spool, study: Due) -> None:
+    folder = spool.measured / study.id
+    leaving = folder.with_suffix(PART)
+    # At once: what is left of a study would be compared with, as if it were all of it.
+    move_durably(folder, leaving)
+    shutil.rmtree(leaving)
+    log.info("measured.purged", count=len(study.files))
 
 
 def _jobs_by_instance(spool: Spool) -> dict[str, list[Dossier]]:
@@ -99,9 +171,7 @@ def _jobs_by_instance(spool: Spool) -> dict[str, list[Dossier]]:
             dossier = read_dossier(spool, job_id)
         except RecordDamagedError:
             continue  # kept for a person, and its instance with it, which has a job by its decision
-        if dossier is None:
-            shutil.rmtree(spool.job_folder(job_id))  # an earlier purge was interrupted here
-        else:
+        if dossier is not None:
             jobs[dossier.job.instance_id].append(dossier)
     return jobs
 
@@ -117,7 +187,7 @@ def _remove_images(
     write_record(spool.decision_file(decision.instance_id), replace(decision, purged_at=now))
     spool.instance_file(decision.instance_id).unlink(missing_ok=True)
     for dossier in dossiers:
-        for path in spool.job_folder(dossier.job.job_id).rglob("map-*.dcm"):
+        for path in spool.job_folder(dossier.job.job_id).rglob(MAPS):
             path.unlink()
     log.info("instance.images_purged", instance_id=decision.instance_id)
 
