@@ -3,6 +3,7 @@
 Sources: PS3.3 A.3 (CT Image), C.7.6.2.1.1 (Image Plane).
 """
 
+import math
 from collections.abc import Sequence
 from types import MappingProxyType
 
@@ -40,6 +41,9 @@ FEWEST_SLICES = 8
 FEWEST_PIXELS = 8
 """Rows, or columns; with fewer there is nothing to interpolate."""
 
+MOST_VOXELS = 1 << 28
+"""Of the slices at the height of a reconstruction, however well compressed they came: 1 GiB."""
+
 LARGEST_HU = 1e5
 """No slope or intercept is larger; metal has some 30 000 HU where a scanner shows so much."""
 
@@ -65,7 +69,7 @@ def read_ct(
     Raises:
         InputRejected: ``ct-series`` where it has gaps, is not axial, or is not in HU;
             ``ct-voltage`` where no table is known; ``misregistered`` where too few slices lie
-            at that height; or why its pixels cannot be read.
+            at that height; ``oversized``; or why its pixels cannot be read.
     """
     table = HU_TABLES[_table(datasets)]
     ordered = sorted(datasets, key=lambda dataset: _position(dataset)[2])
@@ -79,6 +83,11 @@ def read_ct(
             f"found {part.stop - part.start}",
         )
     near = geometry.of_slices(part)
+    if math.prod(near.shape) > MOST_VOXELS:
+        raise InputRejected(
+            "oversized",
+            f"expected at most {MOST_VOXELS} voxels of CT, found {math.prod(near.shape)}",
+        )
     lac = np.empty(near.shape, np.float32)
     for number, dataset in enumerate(ordered[part]):
         hu = _hu(dataset)

@@ -100,16 +100,17 @@ def _in_blocks(ct: Volume) -> Volume:
     slices, rows, columns = (
         count // size for count, size in zip(ct.voxels.shape, sizes, strict=True)
     )
-    kept = ct.voxels[: slices * sizes[0], : rows * sizes[1], : columns * sizes[2]]
-    blocks = kept.reshape(slices, sizes[0], rows, sizes[1], columns, sizes[2])
-    known = np.isfinite(blocks).sum(axis=(1, 3, 5))
-    sums = np.nansum(blocks, axis=(1, 3, 5))
-    means = np.where(
-        known > MOSTLY * np.prod(sizes), sums / np.maximum(known, 1), np.float32("nan")
-    )
+    means = np.empty((slices, rows, columns), np.float32)
+    for number in range(slices):  # by themselves: all at once take three times the memory of a CT
+        kept = ct.voxels[number * sizes[0] : (number + 1) * sizes[0]]
+        kept = kept[:, : rows * sizes[1], : columns * sizes[2]]
+        blocks = kept.reshape(sizes[0], rows, sizes[1], columns, sizes[2])
+        known = np.isfinite(blocks).sum(axis=(0, 2, 4))
+        sums = np.nansum(blocks, axis=(0, 2, 4))
+        means[number] = np.where(
+            known > MOSTLY * np.prod(sizes), sums / np.maximum(known, 1), np.float32("nan")
+        )
     affine = ct.geometry.affine @ np.diag((*sizes, 1))
     affine[:3, 3] = ct.geometry.to_patient((np.array(sizes) - 1) / 2)
     frame = ct.geometry.frame_of_reference_uid
-    return Volume(
-        means.astype(np.float32), Geometry((slices, rows, columns), affine, frame), ct.quantity
-    )
+    return Volume(means, Geometry(means.shape, affine, frame), ct.quantity)

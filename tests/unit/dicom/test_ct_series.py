@@ -15,6 +15,18 @@ from mumap_node.imaging.resampling import onto
 from mutations import cut_out, flip_header_bytes, replace_values, truncate
 
 
+def test_a_ct_that_claims_more_than_memory_should_hold_is_refused():
+    """Rows and columns are claims; the pixels may be compressed to next to nothing."""
+    huge = ct()
+    for dataset in huge:
+        dataset.Rows = dataset.Columns = 16384
+
+    with pytest.raises(InputRejected) as caught:
+        read_ct([read_dataset(file_of(dataset)) for dataset in huge])
+
+    assert caught.value.reason == "oversized"
+
+
 @pytest.fixture(scope="module")
 def series():
     return [read_dataset(file_of(dataset)) for dataset in ct()]

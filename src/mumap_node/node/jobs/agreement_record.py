@@ -11,7 +11,6 @@ from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.drift import Alarm, Direction, find_alarms
 from mumap_node.node.jobs.agreements import CAMERA, Row, read_rows
 from mumap_node.node.spool.files import Spool
-from mumap_node.node.spool.records import Agreement
 
 FIGURES = (
     "nmae_range", "nmae_body",
@@ -84,6 +83,14 @@ class Drift:
     began_at: datetime
     rang_at: datetime
 
+    def is_the_same_as(self, other: "Drift") -> bool:
+        """Whether another alarm tells of this change, if by other studies."""
+        one, two = (
+            (drift.model, drift.camera, drift.alarm.figure, drift.alarm.direction)
+            for drift in (self, other)
+        )
+        return one == two and self.began_at <= other.rang_at and other.began_at <= self.rang_at
+
     def sentence(self, zone: tzinfo) -> str:
         """For people, with dates of their zone."""
         alarm, metric = self.alarm, METRICS[self.alarm.figure]
@@ -152,11 +159,6 @@ class AgreementRecord:
         every = [drift for history in self.histories for drift in history.drifts]
         return tuple(sorted(every, key=lambda drift: drift.rang_at, reverse=True))
 
-    def drifts_rung_by(self, agreement: Agreement) -> list[Drift]:
-        """Alarms that this very comparison made certain."""
-        this = (agreement.model, agreement.received_at)
-        return [drift for drift in self.drifts if (drift.model, drift.rang_at) == this]
-
 
 def read_record_of(spool: Spool, since: datetime | None = None) -> AgreementRecord:
     """The record of a spool.
@@ -178,6 +180,15 @@ def assemble(rows: Sequence[Row], since: datetime | None = None) -> AgreementRec
         groups=tuple(_groups(shown)),
         histories=tuple(_histories(rows, since)),
     )
+
+
+def drifts_told_by(rows: Sequence[Row], job_id: str) -> list[Drift]:
+    """Alarms that nobody knew without one comparison, wherever it lies in the order of time.
+
+    Comparisons are not made in that order: an earlier study may be the one that was missing.
+    """
+    known = assemble([row for row in rows if row.job_id != job_id]).drifts
+    return [drift for drift in assemble(rows).drifts if not any(map(drift.is_the_same_as, known))]
 
 
 def _histories(rows: Sequence[Row], since: datetime | None) -> Iterator[History]:

@@ -23,7 +23,8 @@ from mumap_node.imaging.comparison import Comparison
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
-from mumap_node.node.jobs.agreement_record import read_record_of
+from mumap_node.node.jobs.agreement_record import drifts_told_by
+from mumap_node.node.jobs.agreements import read_rows
 from mumap_node.node.jobs.dossier import Dossier, read_agreement, read_dossier, read_map
 from mumap_node.node.spool.files import Spool, locked, write_record
 from mumap_node.node.spool.measured import Measured, read_measured
@@ -31,6 +32,10 @@ from mumap_node.node.spool.records import Agreement, Job
 from mumap_node.node.worker.making import STANDARD, read_instance, request_of
 
 log = structlog.get_logger()
+
+LARGEST_SERIES_BYTES = 1 << 30
+"""Of all files of a measured series, read at once: 2000 slices of 512 x 512. Much more would take
+the worker down, and the map with it that is being made."""
 
 MAP, CT = "map", "ct"
 """What was measured: a map of the scanner's, or a CT."""
@@ -134,7 +139,7 @@ class Comparing:
             found = compare_with_measured(
                 source,
                 self._map(dossier),
-                [_read(path) for path in chosen.files],
+                _read_series(chosen.files),
                 self._card(dossier.job),
                 request_of(dossier.job),
             )
@@ -197,10 +202,10 @@ class Comparing:
             sentence=agreement.sentence,
             seconds=round(seconds, 3),
         )
-        self._tell_drift(agreement)
+        self._tell_drift(attempt.job_id)
 
-    def _tell_drift(self, agreement: Agreement) -> None:
-        for drift in read_record_of(self._spool).drifts_rung_by(agreement):
+    def _tell_drift(self, job_id: str) -> None:
+        for drift in drifts_told_by(read_rows(self._spool), job_id):
             log.warning(
                 "agreement.drift", model=drift.model, sentence=drift.sentence(self._timezone)
             )
@@ -231,6 +236,16 @@ def _candidate(files: tuple[Path, ...]) -> _Candidate:
     first = _read(files[0])
     kind = CT if text(first, "SOPClassUID") == CTImageStorage else MAP
     return _Candidate(kind, text(first, "FrameOfReferenceUID"), files)
+
+
+def _read_series(files: Sequence[Path]) -> list[Dataset]:
+    total = sum(path.stat().st_size for path in files)
+    if total > LARGEST_SERIES_BYTES:
+        raise InputRejected(
+            "oversized",
+            f"expected a measured series of at most {LARGEST_SERIES_BYTES} bytes, found {total}",
+        )
+    return [_read(path) for path in files]
 
 
 def _read(path: Path) -> Dataset:

@@ -22,7 +22,7 @@ from agreements import (
 )
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.node.jobs.agreement_csv import as_csv
-from mumap_node.node.jobs.agreement_record import Spread, assemble, read_record_of
+from mumap_node.node.jobs.agreement_record import Spread, assemble, drifts_told_by, read_record_of
 from mumap_node.node.jobs.agreements import read_rows
 from mumap_node.node.spool.files import Spool, read_record, write_record
 from mumap_node.node.spool.records import Agreement, Decision
@@ -220,3 +220,18 @@ def test_a_spreadsheet_computes_nothing_from_the_csv(begin):
 
 def test_the_csv_of_nothing_is_its_headings():
     assert parsed(as_csv([])) == []
+
+
+@pytest.mark.parametrize("last", [31, 32, 33])
+def test_a_drift_is_told_once_with_whichever_study_was_compared_last(last):
+    """Each outlier adds at most 2.5 to the sum, which rings above 7: the third does."""
+    calm, outliers = [0.040, 0.042, 0.041] * 10, [0.9, 0.9, 0.9]
+    rows = rows_of(*(
+        agreement(number, figures=FIGURES | {"nmae_body": nmae})
+        for number, nmae in enumerate([*calm, *outliers])
+    ))  # fmt: skip
+
+    (drift,) = drifts_told_by(rows, f"{last:032x}")
+
+    assert "agree less: NMAE" in drift.sentence(VIENNA)
+    assert drifts_told_by(rows, f"{5:032x}") == []

@@ -1,16 +1,16 @@
 """One attempt at a comparison, without an engine."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom import Dataset
 
-from agreements import put_agreement
 from builders import card, water_where_counts
 from examinations import ct, file_of, mumap, nac
 from mumap_node.comparing import compare_with_measured
@@ -19,7 +19,6 @@ from mumap_node.errors import ConfigurationError
 from mumap_node.imaging.definitions import METRICS
 from mumap_node.imaging.model_card import ModelCard
 from mumap_node.node.engine.attempts import Attempt, Kind
-from mumap_node.node.jobs.agreement_record import read_record_of
 from mumap_node.node.jobs.dossier import Dossier, read_dossier
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.model import LoadedModel
@@ -169,6 +168,15 @@ def test_what_lies_in_another_frame_of_reference_is_not_compared(house: House) -
     assert house.agreement.reason == "other-frame"
 
 
+def test_a_series_that_no_memory_holds_is_not_read(house: House) -> None:
+    house.take(*ct())
+    (files,) = read_measured(house.spool, key_of(house.source.StudyInstanceUID)).series.values()
+    for path in files[1:3]:  # sparse: they take no place on the disk
+        os.truncate(path, 600 << 20)
+    assert house.compare() == []
+    assert (house.agreement.reason, house.agreement.figures) == ("oversized", {})
+
+
 def test_what_lies_elsewhere_is_shown_and_does_not_count(house: House) -> None:
     house.take(mumap(shift_mm=(0, 40, 0)))
     house.compare()
@@ -291,23 +299,3 @@ def test_a_job_that_was_purged_is_no_fault(house: House) -> None:
 
 def _must_not_run(_name: str) -> ModelCard:
     raise AssertionError
-
-
-def test_the_study_that_makes_a_drift_certain_is_known_once_it_is_compared(house):
-    """Each outlier adds at most 2.5 to the sum, which rings above 7: the third does."""
-    house.take(mumap())
-    house.compare()
-    own = house.dossier.agreement
-    calm = [0.001, 0.0011, 0.0009] * 10
-    for number, nmae in enumerate([*calm, 0.9, 0.9], start=1):
-        earlier = own.received_at - timedelta(hours=100 - number)
-        figures = {"nmae_body": nmae, "bias_body_per_cm": 0.0}
-        put_agreement(house.spool, number, replace(own, figures=figures, received_at=earlier))
-    house.spool.agreement_file(house.job_id).unlink()
-
-    house.compare()
-
-    record = read_record_of(house.spool)
-    (drift,) = record.drifts_rung_by(house.dossier.agreement)
-    assert "agree less: NMAE" in drift.sentence(OPTIONS.timezone)
-    assert record.drifts_rung_by(replace(own, received_at=earlier)) == []
