@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import KeyObjectSelectionDocumentStorage, NuclearMedicineImageStorage
 
 from archives import ScriptedArchive, archive_at
 from audit_servers import RecordingSyslog, rsyslog, server
@@ -25,6 +26,7 @@ from mumap_node.node.audit.forwarding import Forwarder, ForwardingOptions
 from mumap_node.node.audit.syslog import SyslogServer, deliver, probe
 from mumap_node.node.audit.trail import Trail
 from mumap_node.node.fetcher.choosing import Query
+from mumap_node.node.jobs.verbs import Jobs
 from mumap_node.node.routing import Condition
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.files import TlsFiles
@@ -279,6 +281,22 @@ class TestNode:
         (sent,) = archive.received
         assert lines[2].of("Instance", "UID") == [sent.sop_instance_uid]
         assert_nothing_else_names(site.folder, b"Unmistakable", b"4711-0815")
+
+    def test_a_rejection_note_that_goes_is_told_as_every_other_object(self, make_site: MakeSite):
+        classes = (NuclearMedicineImageStorage, KeyObjectSelectionDocumentStorage)
+        with RecordingScp(sop_classes=classes) as archive:
+            site = make_site(pacs=archive.port)
+            site.start("both")
+            site.receive(nac_file())
+            jobs = Jobs(site.spool, site.engine, take_notes=("pacs",))
+            jobs.retract(site.wait_for("done").id, "quality")
+            wait_until(lambda: len(trail(site.folder)) >= 5)
+
+        begun, ended = trail(site.folder)[3:]
+        _, note = archive.received
+        assert begun.event == "Begin Transferring DICOM Instances"
+        assert (ended.event, ended.outcome) == (TRANSFERRED, "0")
+        assert ended.of("Instance", "UID") == [note.sop_instance_uid]
 
     @pytest.mark.parametrize(("final", "outcome"), [(True, "8"), (False, "4")])
     def test_a_map_that_is_refused_is_told_with_the_reason(
