@@ -6,9 +6,9 @@ bin := .venv/bin
 compose := $(bin)/docker-compose
 
 # What the tests need beside Python: real DICOM peers and readers, a syslog server, validators, a
-# database server, fault injection, and a container engine of their own.
+# database server, fault injection, a container engine of their own, and promtool.
 packages := dcmtk dcm2niix dicom3tools libgdcm-tools orthanc orthanc-dicomweb postgresql strace \
-	rsyslog rsyslog-gnutls libxml2-utils \
+	rsyslog rsyslog-gnutls libxml2-utils prometheus \
 	docker.io debootstrap eatmydata iptables iproute2 ca-certificates openssl
 
 # Where every line and branch is tested: what decides what a map is and where it lies.

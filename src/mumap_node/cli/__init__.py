@@ -22,6 +22,7 @@ from mumap_node.cli import (
     retention,
     setup,
     simulate,
+    status,
     template,
     train,
 )
@@ -66,6 +67,7 @@ def build_app() -> typer.Typer:
     app.command()(backup.backup)
     app.command()(backup.restore)
     app.command()(retention.retention)
+    app.command()(status.status)
     app.command()(demo.demo)
     return app
 

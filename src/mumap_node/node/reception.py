@@ -36,6 +36,7 @@ from mumap_node.errors import InputRejected, NodeError, TransientError
 from mumap_node.node import bell
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.certificates import PeerCertificate
+from mumap_node.node.totals import Total, count
 
 IMPLEMENTATION_VERSION_NAME = "MUMAP_NODE"
 """At most 16 characters (PS3.7 D.3.3.2.3)."""
@@ -129,15 +130,16 @@ def receive_object(spool: Spool, min_free_gb: float, event: Event, caller: Calle
         dataset = cast(BytesIO, request.DataSet).getbuffer()
         spool.store_arrival(file_head(request, transfer_syntax_uid, caller), dataset)
     except NodeError as error:
-        return _refuse(caller, error.reason, error.sentence)
+        return _refuse(spool, caller, error.reason, error.sentence)
     except OSError as error:
         sentence = f"expected to store the object, found: {error.strerror}"
-        return _refuse(caller, "spool-write-failed", sentence)
+        return _refuse(spool, caller, "spool-write-failed", sentence)
     # A bug must become neither a Success nor a status nobody explains (pynetdicom's 0xC211).
     except Exception:  # noqa: BLE001
         _log.exception("receiver.failed", peer=caller.peer)
-        return _refuse(caller, "receiver-error", "expected to store the object, found a bug")
+        return _refuse(spool, caller, "receiver-error", "expected to store the object, found a bug")
     bell.ring(spool.bell)
+    count(spool.run, Total.RECEIVED, caller.peer)
     _log.info(
         "instance.stored",
         peer=caller.peer,
@@ -223,8 +225,9 @@ def _element(element: int, vr: bytes, value: bytes) -> bytes:
     return struct.pack("<HH", 0x0002, element) + vr + struct.pack(length, len(value)) + value
 
 
-def _refuse(caller: Caller, reason: str, sentence: str) -> Status:
+def _refuse(spool: Spool, caller: Caller, reason: str, sentence: str) -> Status:
     status = STATUS_BY_REASON[reason]
+    count(spool.run, Total.REFUSED, reason)
     _log.error(
         "instance.refused",
         peer=caller.peer,

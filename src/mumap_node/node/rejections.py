@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from mumap_node.node.totals import Total, count
+
 MOST = 100
 """Different ones that are kept; the one that was seen longest ago goes for one more."""
 
@@ -75,6 +77,7 @@ class Rejections:
         self, calling: str, called: str, address: str, *, reason: str, sentence: str, settings: str
     ) -> None:
         """Keep one more; a disk that is full or broken forgets it."""
+        count(self._run, Total.REJECTED, reason)
         now = self._now()
         titles = (_shown(calling), _shown(called))
         found = Rejection(*titles, address, reason, sentence, settings, now, now)

@@ -20,16 +20,15 @@ from mumap_node.node.rejections import read_rejections
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.tls.contexts import RenewedContext, page_context
 from mumap_node.node.web.app import build_app
-from mumap_node.node.web.health import PROCESSES, Watch
+from mumap_node.node.web.metrics import NodeMetrics
 from mumap_node.node.web.page import Site
 from mumap_node.service import building
+from mumap_node.service.watching import sources_of, watch_of
 from mumap_node.settings.tables import Node, Settings
 
 BACKLOG = 128
 ANSWER_SECONDS = 5
 """For answers under way when the page is asked to stop."""
-
-BYTES_PER_GB = 10**9
 
 _log = structlog.get_logger()
 
@@ -71,15 +70,9 @@ def start_website(settings: Settings, spool: Spool) -> Website:
         read_agreement=partial(read_record_of, spool),
         read_rejections=partial(read_rejections, spool.run),
     )
-    watch = Watch(
-        spool=spool,
-        min_free_bytes=settings.receiver.min_free_gb * BYTES_PER_GB,
-        check_engine=engine.check,
-        processes=(*PROCESSES, *(("fetcher",) if settings.watch else ())),
-        certificates=building.tls_files(settings),
-    )
-    context = _page_context(settings)
-    website = serve_app(build_app(site, watch), settings.web.bind, settings.web.port, context)
+    watch = watch_of(settings, spool, engine)
+    app = build_app(site, watch, NodeMetrics(sources_of(settings, watch, engine)))
+    website = serve_app(app, settings.web.bind, settings.web.port, _page_context(settings))
     _log.info("web.started", address=settings.web.bind, port=website.port)
     return website
 

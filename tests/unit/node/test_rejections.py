@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mumap_node.node.rejections import MOST, NAME, Rejections, read_rejections
+from mumap_node.node.totals import Total, read_total
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -61,7 +62,8 @@ def test_a_scan_of_the_network_does_not_fill_the_disk(tmp_path: Path) -> None:
 
     assert len(kept) == MOST
     assert kept[0].address == f"2001:db8::{MOST + 4:x}"
-    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, "total-rejected.json"}
+    assert read_total(tmp_path, Total.REJECTED) == {("calling-ae-title",): MOST + 5}
 
 
 def test_a_caller_without_end_does_not_keep_the_disk_busy(tmp_path: Path) -> None:

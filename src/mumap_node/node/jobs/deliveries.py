@@ -8,6 +8,7 @@ import structlog
 
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import is_over, wait_before_attempt
+from mumap_node.node.jobs.counting import count_answer
 from mumap_node.node.jobs.dossier import delivery_file, read_delivery, read_dossier
 from mumap_node.node.jobs.states import FINAL, JobState
 from mumap_node.node.spool.files import Spool, locked, write_record
@@ -87,6 +88,7 @@ def keep_answer(
         delivery = record_answer(before, attempt, answer, now)
         path = delivery_file(spool, attempt.kind, attempt.job_id, attempt.destination)
         write_record(path, delivery)
+    count_answer(spool, attempt, before, delivery)
     log.info(
         _EVENTS[delivery.state],
         kind=attempt.kind,

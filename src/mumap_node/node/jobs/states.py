@@ -36,6 +36,9 @@ class JobState(StrEnum):
 FINAL = frozenset({JobState.DONE, JobState.IGNORED, JobState.CANCELLED, JobState.RETRACTED})
 """States nobody needs to look at again; retention removes only these."""
 
+FOR_A_PERSON = frozenset({JobState.HELD, JobState.QUARANTINED})
+"""States that last until a person says what becomes of it."""
+
 BY_ADMISSION: Mapping[Admission, JobState] = {
     Admission.JOB: JobState.QUEUED,  # between the decision and its job
     Admission.HELD: JobState.HELD,

@@ -131,13 +131,33 @@ def view_of(engine: EngineClient, item: Item) -> JobView:
     return view
 
 
+def views_of_records(
+    spool: Spool, engine: EngineClient, records: Sequence[Path]
+) -> Iterator[JobView]:
+    """What there is to show of some jobs and instances, in their order.
+
+    Args:
+        spool: Where they are.
+        engine: As for ``list_views``.
+        records: ``job.json`` or ``decision.json``; an instance that has a job gives nothing.
+    """
+    return _views_of_items(engine, _items(spool, records, shows_late_jobs=False))
+
+
+def view_of_arrival(name: str, received_at: datetime) -> JobView:
+    """What there is to show of what nobody has looked at yet."""
+    return JobView(name, standing_of(None).state, "", "", received_at, received_at)
+
+
 def _views(spool: Spool, engine: EngineClient) -> Iterator[JobView]:
     arrivals, paths = _arrivals_and_records(spool)
     for name, received_at in arrivals.items():
-        standing = standing_of(None)
-        yield JobView(name, standing.state, "", "", received_at, received_at)
+        yield view_of_arrival(name, received_at)
     # With arrivals, a job that appears meanwhile may be one of them, which is shown already.
-    items = _items(spool, paths, shows_late_jobs=not arrivals)
+    yield from _views_of_items(engine, _items(spool, paths, shows_late_jobs=not arrivals))
+
+
+def _views_of_items(engine: EngineClient, items: Iterator[Item]) -> Iterator[JobView]:
     while chunk := list(islice(items, CHUNK)):
         yield from _views_of(engine, chunk)
 

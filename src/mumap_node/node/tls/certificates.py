@@ -1,11 +1,13 @@
 """What certificates say: from when to when they are valid, and who a peer is."""
 
+import contextlib
 import hashlib
 import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from mumap_node.node.tls.files import TlsFiles
 
@@ -41,12 +43,32 @@ def date_troubles(files: TlsFiles, now: datetime) -> Iterator[DateTrouble]:
     Raises:
         OSError: They cannot be read.
     """
-    for name, is_own in (("certificate", True), ("authorities", False)):
-        path = getattr(files, name)
+    for name, number, path, pem in _certificates(files):
+        what = f"tls.{name}: expected certificate {number} of {path} to be"
+        yield from _troubles(pem, what, now, is_own=name == "certificate")
+
+
+def ends_of(files: TlsFiles) -> Iterator[tuple[str, int, datetime]]:
+    """When each certificate expires: its key in `[tls]`, its place in the file, and UTC.
+
+    Args:
+        files: Of the node; certificates that cannot be read are left out.
+
+    Raises:
+        OSError: The files cannot be read.
+    """
+    for name, number, _, pem in _certificates(files):
+        with contextlib.suppress(ValueError, IndexError):  # told by ``date_troubles``
+            yield name, number, validity(ssl.PEM_cert_to_DER_cert(pem))[1]
+
+
+def _certificates(files: TlsFiles) -> Iterator[tuple[str, int, Path, str]]:
+    """Key in the settings, place in the file counted from 1, file and PEM; at least one a file."""
+    for name in ("certificate", "authorities"):
+        path: Path = getattr(files, name)
         found = _CERTIFICATE.findall(path.read_text(encoding="utf-8", errors="replace"))
         for number, pem in enumerate(found or [""], start=1):
-            what = f"tls.{name}: expected certificate {number} of {path} to be"
-            yield from _troubles(pem, what, now, is_own=is_own)
+            yield name, number, path, pem
 
 
 def _troubles(pem: str, what: str, now: datetime, *, is_own: bool) -> Iterator[DateTrouble]:

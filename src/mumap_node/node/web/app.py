@@ -1,4 +1,4 @@
-"""The web application: a page for people, and two addresses for monitoring. It only reads."""
+"""The web application: pages for people, and addresses for monitoring. It only reads."""
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -8,11 +8,13 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from mumap_node.node.web.handbook import handbook
-from mumap_node.node.web.health import Watch, look
+from mumap_node.node.web.health import Watch, is_ready, look
 from mumap_node.node.web.page import (
     Site,
     render_agreement_page,
@@ -37,16 +39,19 @@ HEADERS = {
 }
 
 
-def build_app(site: Site, watch: Watch) -> FastAPI:
+def build_app(site: Site, watch: Watch, metrics: Collector | None = None) -> FastAPI:
     """The application of one node.
 
     Args:
         site: What the page shows.
         watch: What health looks at.
+        metrics: What is exposed to Prometheus; None for nothing.
     """
     app = FastAPI(title="mumap-node", docs_url=None, redoc_url=None, openapi_url=None)
     app.middleware("http")(_add_headers)
     _add_health(app, watch)
+    if metrics is not None:
+        _add_metrics(app, metrics)
     _add_pages(app, site, watch)
     return app
 
@@ -67,15 +72,23 @@ def _add_health(app: FastAPI, watch: Watch) -> None:
         return {"status": "live"}
 
     @app.get("/health/ready")
-    def ready() -> JSONResponse:
+    def readiness() -> JSONResponse:
         """The node can do its work: one entry per thing it depends on."""
         checks = look(watch, datetime.now(UTC))
-        is_ready = all(check.ok or not check.hinders for check in checks)
+        ready = is_ready(checks)
         content = {
-            "status": "ready" if is_ready else "not ready",
+            "status": "ready" if ready else "not ready",
             "checks": [{**asdict(check), "ok": check.ok} for check in checks],
         }
-        return JSONResponse(content, status_code=200 if is_ready else 503)
+        return JSONResponse(content, status_code=200 if ready else 503)
+
+
+def _add_metrics(app: FastAPI, metrics: Collector) -> None:
+    @app.get("/metrics")
+    def exposition(accept: Annotated[str, Header()] = "") -> Response:
+        """What Prometheus scrapes, in the format it asks for."""
+        encode, media_type = choose_encoder(accept)
+        return Response(encode(metrics), media_type=media_type)
 
 
 def _add_pages(app: FastAPI, site: Site, watch: Watch) -> None:

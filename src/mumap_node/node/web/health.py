@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +84,11 @@ def look(watch: Watch, now: datetime) -> tuple[Check, ...]:
     )
 
 
+def is_ready(checks: Iterable[Check]) -> bool:
+    """Whether the node can do its work, as far as these say."""
+    return all(check.ok or not check.hinders for check in checks)
+
+
 def _writable(spool: Spool) -> Check:
     probe = spool.run / f"health-{secrets.token_hex(4)}.probe"
     try:
@@ -141,7 +146,7 @@ def _silent_seconds(heartbeat: Path) -> float:
 
 def _queue(spool: Spool, now: datetime) -> Check:
     try:
-        oldest = min(_waiting_since(spool), default=None)
+        oldest = min(waiting_since(spool), default=None)
     except OSError as error:
         return Check("queue", f"cannot be read: {error.strerror}", reason="spool-failed")
     if oldest is None:
@@ -165,8 +170,12 @@ def _certificates(files: TlsFiles, now: datetime) -> Check:
     return Check("certificates", sentences, troubles[0].reason, hinders=troubles[0].stops)
 
 
-def _waiting_since(spool: Spool) -> Iterator[datetime]:
-    """Since when each arrival and each job without a result waits."""
+def waiting_since(spool: Spool) -> Iterator[datetime]:
+    """Since when each arrival, and each job without a result, waits for a machine; UTC.
+
+    Raises:
+        OSError: The spool cannot be read.
+    """
     for arrival in spool.arrivals():
         with contextlib.suppress(FileNotFoundError):  # admitted meanwhile
             yield datetime.fromtimestamp(arrival.stat().st_mtime, UTC)

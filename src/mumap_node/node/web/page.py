@@ -15,6 +15,7 @@ from mumap_node.node.jobs.admitting import settings_for
 from mumap_node.node.jobs.agreement_page import page_of, recent
 from mumap_node.node.jobs.agreement_record import AgreementRecord
 from mumap_node.node.jobs.figures import compared_with, figures_of
+from mumap_node.node.jobs.overview import deliveries_to
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.views import JobView
 from mumap_node.node.rejections import Rejection
@@ -206,13 +207,7 @@ def _lately(rejections: Sequence[Rejection], now: datetime) -> list[Rejection]:
 
 
 def _destination_row(target: AnyDestination, jobs: Sequence[JobView]) -> _DestinationRow:
-    mine = [d for job in jobs for d in job.deliveries if d.destination == target.name]
-    successes = [
-        delivery.last_attempt_at
-        for delivery in mine
-        if delivery.state is DeliveryState.ACCEPTED and delivery.last_attempt_at is not None
-    ]
-    states = Counter(delivery.state for delivery in mine)
+    deliveries = deliveries_to(target.name, jobs)
     if isinstance(target, WebDestination):
         ae_title, address = "", target.url
     else:
@@ -222,7 +217,7 @@ def _destination_row(target: AnyDestination, jobs: Sequence[JobView]) -> _Destin
         ae_title=ae_title,
         address=address,
         profile=target.profile,
-        last_success=max(successes, default=None),
-        waiting=states[DeliveryState.WAITING] + states[DeliveryState.COMMITTING],
-        refused=states[DeliveryState.REFUSED] + states[DeliveryState.GAVE_UP],
+        last_success=deliveries.last_success,
+        waiting=deliveries.waiting,
+        refused=deliveries.failed,
     )

@@ -34,12 +34,16 @@ from mumap_node.node.spool.files import (
 )
 from mumap_node.node.spool.holdings import family_of
 from mumap_node.node.spool.records import Admission, Decision, Job
+from mumap_node.node.totals import Total, count
 from mumap_node.node.worker.decisions import Arrival, Rules, decide, superseded
 from mumap_node.node.worker.keeping import keep_measured, route_to_compare
 from mumap_node.node.worker.replacing import job_before
 
 CRASHES = 3
 """Times a file may take its worker down before it is put aside unread."""
+
+REPEATED = "repeated"
+"""Counted where the others have their decision."""
 
 _EVENTS = {
     Admission.JOB: "instance.admitted",
@@ -222,6 +226,7 @@ class Admitter:
         move_durably(path, self._spool.instance_file(decision.instance_id))
         if job is not None:
             create_record(self._spool.job_file(job.job_id), job)
+        count(self._spool.run, Total.DECIDED, decision.admission, decision.reason)
         log.info(
             _EVENTS[decision.admission],
             instance_id=decision.instance_id,
@@ -243,6 +248,7 @@ class Admitter:
     def _drop_repeated(self, path: Path, instance_id: str) -> None:
         path.unlink()
         sync_folder(path.parent)
+        count(self._spool.run, Total.DECIDED, REPEATED, "")
         log.info("instance.repeated", instance_id=instance_id)
 
     def _put_aside(self, path: Path, name: InboxName, reason: str, sentence: str) -> None:

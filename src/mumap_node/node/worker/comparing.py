@@ -29,6 +29,7 @@ from mumap_node.node.jobs.dossier import Dossier, read_agreement, read_dossier, 
 from mumap_node.node.spool.files import Spool, locked, write_record
 from mumap_node.node.spool.measured import Measured, read_measured
 from mumap_node.node.spool.records import Agreement, Job
+from mumap_node.node.totals import Total, count
 from mumap_node.node.worker.making import STANDARD, read_instance, request_of
 
 log = structlog.get_logger()
@@ -206,6 +207,7 @@ class Comparing:
 
     def _tell_drift(self, job_id: str) -> None:
         for drift in drifts_told_by(read_rows(self._spool), job_id):
+            count(self._spool.run, Total.DRIFTS)
             log.warning(
                 "agreement.drift", model=drift.model, sentence=drift.sentence(self._timezone)
             )

@@ -20,10 +20,12 @@ from mumap_node.imaging.findings import Finding, Verdict
 from mumap_node.imaging.volume import Voxels
 from mumap_node.node.engine.attempts import Attempt
 from mumap_node.node.engine.retries import another
+from mumap_node.node.jobs.counting import count_result
 from mumap_node.node.jobs.deliveries import log_if_finished
 from mumap_node.node.jobs.dossier import next_delivery_attempt, read_dossier
 from mumap_node.node.model import LoadedModel
 from mumap_node.node.spool.files import Spool, create_record, locked, make_folder, write_durably
+from mumap_node.node.spool.opened import OpenedModel, write_opened
 from mumap_node.node.spool.records import Job, MapFile, Outcome, Result
 from mumap_node.node.worker.replacing import replaced_uids
 from mumap_node.pipeline import AttenuationMap, Request, make_attenuation_map
@@ -77,6 +79,7 @@ class Making:
         self._open_model = open_model
         self._now = now
         self._models: dict[str, LoadedModel] = {}
+        self._opened: tuple[OpenedModel, ...] = ()
 
     def model(self, identity: str) -> LoadedModel:
         """A model, opened when it is first asked for.
@@ -85,7 +88,10 @@ class Making:
             ConfigurationError: It is missing, or not what its card says.
         """
         if identity not in self._models:
-            self._models[identity] = self._open_model(identity)
+            found = self._models[identity] = self._open_model(identity)
+            sha256 = found.model.card.sha256
+            self._opened += (OpenedModel(identity, sha256, found.runtime, self._now()),)
+            write_opened(self._spool.run, self._opened)
         return self._models[identity]
 
     def attempt(self, attempt: Attempt) -> Sequence[Attempt]:
@@ -110,7 +116,8 @@ class Making:
     def stopped(self, attempt: Attempt, reason: str, sentence: str) -> None:
         """Keep that an attempt ended by a bug or by repeated crashes."""
         result = self._result(Outcome.STOPPED, attempt.number, reason, sentence)
-        create_record(self._spool.result_file(attempt.job_id), result)
+        if create_record(self._spool.result_file(attempt.job_id), result):
+            count_result(self._spool, result)
         log_if_finished(self._spool, attempt.job_id)
 
     def _attempt(self, attempt: Attempt) -> Sequence[Attempt]:
@@ -195,7 +202,8 @@ class Making:
             dossier = read_dossier(self._spool, job_id)
             if dossier is None or not dossier.is_wanted:
                 return
-            create_record(self._spool.result_file(job_id), result)
+            if create_record(self._spool.result_file(job_id), result):
+                count_result(self._spool, result)
         log_if_finished(self._spool, job_id)
 
     def _result(self, outcome: Outcome, attempt: int, reason: str, sentence: str) -> Result:

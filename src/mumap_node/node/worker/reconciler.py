@@ -22,13 +22,11 @@ from mumap_node.node.jobs.dossier import (
     skip_attempt,
 )
 from mumap_node.node.jobs.states import ENGINE_REASONS
+from mumap_node.node.jobs.survey import CLOCK_TICK_NANOSECONDS
 from mumap_node.node.spool.files import RecordDamagedError, Spool
 from mumap_node.node.spool.measured import Measured, changes_of, read_measured
 
 log = structlog.get_logger()
-
-CLOCK_TICK_NANOSECONDS = 2 * 10**9
-"""Two changes of a folder less than this apart may bear the same time (ext4: 4 ms, ext3: 1 s)."""
 
 SETTLE_SECONDS = 120.0
 """Without another measured file before a study is compared: the slices of a CT come one by one, and

@@ -4,13 +4,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom import Dataset
 
+from agreements import put_agreement
 from builders import card, water_where_counts
 from examinations import ct, file_of, mumap, nac
 from mumap_node.comparing import compare_with_measured
@@ -26,6 +27,7 @@ from mumap_node.node.routing import Route
 from mumap_node.node.spool.files import Spool, write_record
 from mumap_node.node.spool.measured import key_of, read_measured
 from mumap_node.node.spool.records import Agreement, OperatorWord, Verb
+from mumap_node.node.totals import Total, read_total
 from mumap_node.node.worker.admission import Admitter
 from mumap_node.node.worker.comparing import Comparing
 from mumap_node.node.worker.decisions import Rules
@@ -299,3 +301,20 @@ def test_a_job_that_was_purged_is_no_fault(house: House) -> None:
 
 def _must_not_run(_name: str) -> ModelCard:
     raise AssertionError
+
+
+def test_the_study_that_makes_a_drift_certain_is_known_once_it_is_compared(house):
+    """Each outlier adds at most 2.5 to the sum, which rings above 7: the third does."""
+    house.take(mumap())
+    house.compare()
+    own = house.dossier.agreement
+    calm = [0.001, 0.0011, 0.0009] * 10
+    for number, nmae in enumerate([*calm, 0.9, 0.9], start=1):
+        earlier = own.received_at - timedelta(hours=100 - number)
+        figures = {"nmae_body": nmae, "bias_body_per_cm": 0.0}
+        put_agreement(house.spool, number, replace(own, figures=figures, received_at=earlier))
+    house.spool.agreement_file(house.job_id).unlink()
+
+    house.compare()
+
+    assert read_total(house.spool.run, Total.DRIFTS) == {(): 1}
