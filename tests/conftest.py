@@ -6,7 +6,9 @@ import pytest
 
 from authorities import Authority, make_authority
 from builders import SHARED_DATA
+from debian import NotToBeHadError
 from mumap_node.node.tls.files import TlsFiles
+from peers import INSTALLED, OrthancRelease, newer_orthanc
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,3 +43,21 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is absent: no real or hostile files to run against")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def orthanc_1_12() -> OrthancRelease:
+    """Orthanc of the next Debian."""
+    try:
+        return newer_orthanc()
+    except NotToBeHadError as reason:
+        pytest.skip(f"Orthanc 1.12 is not to be had here: {reason}")
+
+
+@pytest.fixture(scope="session", params=["orthanc", "orthanc-1.12"])
+def orthanc_release(request: pytest.FixtureRequest) -> OrthancRelease:
+    """Orthanc as it is installed, and for the same test again the next one."""
+    if request.param == "orthanc":
+        return INSTALLED
+    newer: OrthancRelease = request.getfixturevalue("orthanc_1_12")
+    return newer

@@ -14,26 +14,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory, mkdtemp
 
+from debian import SUITE, cached, mirror
 from waiting import wait_until
 
 PROJECT = Path(__file__).parents[1]
-SUITE = "bookworm"
 NEEDED = ("dockerd", "docker", "debootstrap", "eatmydata", "iptables-save", "ip")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 PACKAGES = "ca-certificates,netbase,tzdata,libffi8,libsqlite3-0,libssl3,libreadline8"
 LIBRARIES = "libbz2-1.0,liblzma5,zlib1g,libuuid1,libncursesw6,libexpat1,libgdbm6"
 """What a CPython of another place than Debian's links to."""
-
-CACHE_DAYS = 7
-"""How long a bootstrapped Debian serves again; its packages age."""
 
 
 class NoEngineError(Exception):
@@ -195,17 +191,15 @@ def _bootstrapped(include: str) -> Path:
 
     It holds Debian's packages alone, nothing of this host; it appears in the cache by rename.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mumap-node"
-    cache.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(f"{SUITE} {include}".encode()).hexdigest()[:16]
-    archive = cache / f"debian-{key}.tar"
-    if archive.exists() and time.time() - archive.stat().st_mtime < CACHE_DAYS * 86400:
+    archive = cached(f"debian-{key}.tar")
+    if archive.exists():
         return archive
     with TemporaryDirectory(prefix="mumap-debootstrap-") as root:
         subprocess.run(
             [
                 *("eatmydata", "debootstrap", "--variant=minbase", f"--include={include}"),
-                *(SUITE, root, _debian_mirror()),
+                *(SUITE, root, mirror()),
             ],
             check=True,
             capture_output=True,
@@ -214,16 +208,10 @@ def _bootstrapped(include: str) -> Path:
         for left in (*Path(root, "var/cache/apt/archives").glob("*.deb"),):
             left.unlink()
         shutil.rmtree(Path(root, "var/lib/apt/lists"))
-        with NamedTemporaryFile(dir=cache, suffix=".part", delete=False) as part:
+        with NamedTemporaryFile(dir=archive.parent, suffix=".part", delete=False) as part:
             subprocess.run(["tar", "-C", root, "-c", "."], stdout=part, check=True)
         Path(part.name).replace(archive)
     return archive
-
-
-def _debian_mirror() -> str:
-    """Where this host's apt gets the same Debian from."""
-    lines = _output("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)").splitlines()
-    return next(line.split()[1] for line in lines if line.startswith(f"{SUITE} "))
 
 
 def _unpack(archive: Path, root: Path) -> None:

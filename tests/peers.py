@@ -51,6 +51,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     Verification,
 )
 
+from debian import unpacked
 from waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -339,6 +340,39 @@ def dcmtk_storescp(
 
 
 @dataclass(frozen=True)
+class OrthancRelease:
+    """A release of Orthanc, and how to start it.
+
+    Attributes:
+        command: Starts it.
+        dicomweb: Its DICOMweb plugin.
+        environment: Of its process.
+    """
+
+    command: tuple[str, ...]
+    dicomweb: str
+    environment: Mapping[str, str]
+
+
+DICOMWEB = "usr/share/orthanc/plugins/libOrthancDicomWeb.so"
+
+INSTALLED = OrthancRelease(("Orthanc",), f"/{DICOMWEB}", {})
+
+
+def newer_orthanc() -> OrthancRelease:
+    """Orthanc 1.12 of the next Debian, with its own loader and libraries.
+
+    Raises:
+        NotToBeHadError: The mirror does not give it.
+    """
+    root = unpacked("trixie", "orthanc", "orthanc-dicomweb")
+    (loader,) = root.glob("usr/lib/*-linux-gnu/ld-linux-*.so.*")
+    command = (str(loader), "--library-path", str(loader.parent), f"{root}/usr/sbin/Orthanc")
+    dictionary = {"DCMDICTPATH": f"{root}/usr/share/dcmtk/dicom.dic"}
+    return OrthancRelease(command, f"{root}/{DICOMWEB}", dictionary)
+
+
+@dataclass(frozen=True)
 class Orthanc:
     """A running Orthanc.
 
@@ -375,13 +409,20 @@ class Orthanc:
 
 @contextlib.contextmanager
 def orthanc(
-    folder: Path, modalities: Mapping[str, tuple[str, int]], **settings: Any
+    folder: Path,
+    modalities: Mapping[str, tuple[str, int]],
+    release: OrthancRelease = INSTALLED,
+    *,
+    dicomweb: bool = False,
+    **settings: Any,
 ) -> Iterator[Orthanc]:
     """Orthanc as PACS, with an empty storage below a folder.
 
     Args:
         folder: For its settings and storage.
         modalities: AE title and port of the peers it may send to, by the name it gives them.
+        release: Which one.
+        dicomweb: With its DICOMweb plugin.
         settings: More of Orthanc's own settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -390,7 +431,7 @@ def orthanc(
         "Name": "PACS",
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
-        "Plugins": [],
+        "Plugins": [release.dicomweb] if dicomweb else [],
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "DicomAet": "PACS",
@@ -406,9 +447,9 @@ def orthanc(
     def command(port: int) -> list[str]:
         path = folder / "orthanc.json"
         path.write_text(json.dumps(base | {"HttpPort": port} | settings))
-        return ["Orthanc", str(path)]
+        return [*release.command, str(path)]
 
-    with _listening(command) as http_port:
+    with _listening(command, release.environment) as http_port:
         wait_until(lambda: is_listening(dicom_port))
         yield Orthanc(port=dicom_port, url=f"http://{HOST}:{http_port}")
 

@@ -16,7 +16,6 @@ from waiting import wait_until
 
 pytestmark = pytest.mark.peers
 
-PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 ADDRESS = 'ae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {port}'
 
 
@@ -34,7 +33,7 @@ def test_a_dicomweb_service_is_no_archive_to_fetch_from(tmp_path: Path) -> None:
 
 def test_a_map_reaches_orthanc_by_stow_as_it_lies_in_the_spool(tmp_path: Path) -> None:
     (tmp_path / "nac.dcm").write_bytes(nac_file())
-    with orthanc(tmp_path / "pacs", {}, Plugins=[PLUGIN]) as pacs:
+    with orthanc(tmp_path / "pacs", {}, dicomweb=True) as pacs:
         settings = _settings(tmp_path, f"{pacs.url}/dicom-web")
         checked = run("check", "-c", settings)
         with running("serve", "-c", settings, log=tmp_path / "log") as node:

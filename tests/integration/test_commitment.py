@@ -18,6 +18,7 @@ from mumap_node.node.spool.records import Delivery, DeliveryState
 from nodes import MakeSite, Site, Trap, kill
 from peers import (
     CommittingScp,
+    OrthancRelease,
     RecordingScp,
     ask_commitment,
     orthanc,
@@ -278,12 +279,12 @@ def test_requests_that_cannot_be_answered_are_refused(make_site: MakeSite) -> No
 
 @pytest.mark.peers
 def test_orthanc_commits_itself_and_an_instance_it_lost_is_stored_again(
-    make_site: MakeSite,
+    make_site: MakeSite, orthanc_release: OrthancRelease
 ) -> None:
     site = make_site()
     with (
         receiving(site.folder, site.spool, peers=(PACS,)) as node,
-        orthanc(site.folder / "orthanc", {"node": ("MUMAP", node.port)}) as pacs,
+        orthanc(site.folder / "orthanc", {"node": ("MUMAP", node.port)}, orthanc_release) as pacs,
     ):
         site.destinations["pacs"] = pacs.port
         _begin(site, ae_title="PACS")
@@ -301,11 +302,11 @@ def test_orthanc_commits_itself_and_an_instance_it_lost_is_stored_again(
 
 
 @pytest.mark.peers
-def test_orthanc_is_told_what_is_kept(make_site: MakeSite) -> None:
+def test_orthanc_is_told_what_is_kept(make_site: MakeSite, orthanc_release: OrthancRelease) -> None:
     site = make_site()
     with (
         receiving(site.folder, site.spool, peers=(PACS,)) as node,
-        orthanc(site.folder / "orthanc", {"node": ("MUMAP", node.port)}) as pacs,
+        orthanc(site.folder / "orthanc", {"node": ("MUMAP", node.port)}, orthanc_release) as pacs,
     ):
         site.destinations["pacs"] = pacs.port
         path = site.folder / "nac.dcm"

@@ -17,6 +17,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from answers import answers
 from builders import nac_file
 from mumap_node.node.calling import Patience
 from mumap_node.node.deliverer.scu import echo, send
@@ -27,6 +28,7 @@ from peers import (
     HOST,
     PERMANENT,
     TRANSIENT,
+    OrthancRelease,
     Received,
     RecordingScp,
     breaking_peer,
@@ -267,15 +269,27 @@ def test_dcmtk_faults(stored: Path, tmp_path: Path, option: str) -> None:
 
 
 @pytest.mark.peers
-def test_dcmtk_and_orthanc_take_it(stored: Path, tmp_path: Path) -> None:
+def test_dcmtk_takes_it(stored: Path, tmp_path: Path) -> None:
     with dcmtk_storescp(tmp_path / "in") as port:
         assert _send(stored, port).state is DeliveryState.ACCEPTED
     (file,) = (tmp_path / "in").iterdir()
     assert dcmread(file) == dcmread(stored)
-    with orthanc(tmp_path / "orthanc", {}) as pacs:
-        assert _send(stored, pacs.port, ae_title="PACS").state is DeliveryState.ACCEPTED
-        (instance,) = pacs.get("/instances")
-        assert dcmread(BytesIO(pacs.file(instance))) == dcmread(stored)
+
+
+@pytest.mark.peers
+def test_orthanc_takes_every_profile_and_the_report(
+    tmp_path: Path, orthanc_release: OrthancRelease
+) -> None:
+    made = answers(nac_file())
+    with orthanc(tmp_path / "orthanc", {}, orthanc_release) as pacs:
+        for file in made.values():
+            sent = send([file], _to(pacs.port, "PACS"), "MUMAP", patience=QUICK)
+            assert sent.answer.state is DeliveryState.ACCEPTED, sent
+        kept = [dcmread(BytesIO(pacs.file(instance))) for instance in pacs.get("/instances")]
+    by_instance = {dataset.SOPInstanceUID: dataset for dataset in kept}
+    for file in made.values():
+        assert by_instance.pop(dcmread(BytesIO(file)).SOPInstanceUID) == dcmread(BytesIO(file))
+    assert not by_instance
 
 
 def test_an_echo_tells_whether_a_destination_is_there() -> None:

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
-EVERY_WAY = [(kind, how) for kind in ("orthanc", "dcmqrscp") for how in How]
+EVERY_WAY = [(kind, how) for kind in ("orthanc", "orthanc-1.12", "dcmqrscp") for how in How]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,10 @@ def _collected() -> Iterator[None]:
 def pacs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fetching]:
     """Every archive, in every way it sends."""
     kind, how = request.param
-    with fetching(kind, tmp_path, how) as running:
+    options = {}
+    if kind == "orthanc-1.12":
+        kind, options = "orthanc", {"release": request.getfixturevalue("orthanc_1_12")}
+    with fetching(kind, tmp_path, how, **options) as running:
         yield running
 
 

@@ -21,11 +21,10 @@ from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.jobs.deliveries import Answer
 from mumap_node.node.spool.records import DeliveryState
 from mumap_node.node.tls.contexts import page_context, server_context
-from peers import HOST, Orthanc, breaking_peer, hanging_peer, orthanc, unused_port
+from peers import HOST, Orthanc, OrthancRelease, breaking_peer, hanging_peer, orthanc, unused_port
 
 pytestmark = pytest.mark.peers
 
-PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 SHORT = Patience(connect_seconds=1, negotiate_seconds=0.2, answer_seconds=0.3)
 ACCEPTED, REFUSED, WAITING = DeliveryState.ACCEPTED, DeliveryState.REFUSED, DeliveryState.WAITING
 STORED = Answer(ACCEPTED, "", "", 0x0000, str(ExplicitVRLittleEndian))
@@ -50,9 +49,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+def pacs(
+    tmp_path_factory: pytest.TempPathFactory, orthanc_release: OrthancRelease
+) -> Iterator[Orthanc]:
     """Orthanc with its DICOMweb plugin."""
-    with orthanc(tmp_path_factory.mktemp("pacs"), {}, Plugins=[PLUGIN]) as running:
+    folder = tmp_path_factory.mktemp("pacs")
+    with orthanc(folder, {}, orthanc_release, dicomweb=True) as running:
         yield running
 
 
@@ -77,7 +79,7 @@ def test_orthanc_knows_the_user_or_refuses(tmp_path: Path, objects: list[bytes])
     secret = tmp_path / "password"
     secret.write_text("wrong\n")
     users = {"AuthenticationEnabled": True, "RegisteredUsers": {"mumap": "right: ü"}}
-    with orthanc(tmp_path / "pacs", {}, Plugins=[PLUGIN], **users) as running:
+    with orthanc(tmp_path / "pacs", {}, dicomweb=True, **users) as running:
         known = _to(f"{running.url}/dicom-web", user="mumap", password_file=secret)
         assert _outcome(post(objects, known)) == (0, WAITING, "not-authorised")
         assert ask(known).reason == "not-authorised"
