@@ -130,7 +130,7 @@ def test_a_backup_of_a_running_node_becomes_another_that_goes_on_where_it_was(tm
             with running("serve", "-c", there, log=second / "log") as node:
                 node.wait_for("delivery.accepted", "deliverer")
                 (waiting,) = (i for i in before if before[i]["state"] == "delivering")
-                assert run("jobs", "retry", waiting, "-c", there).returncode == 0
+                run("jobs", "retry", waiting, "-c", there)  # unless it was due by then
                 all_there = [{"archive": "accepted", "later": "accepted"}] * 2
                 wait_until(lambda: deliveries(there) == all_there, PATIENCE_SECONDS)
                 assert node.stop() == 0
