@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -80,7 +80,7 @@ def test_what_waits_for_a_person_is_a_warning(tmp_path, spool):
 
 @pytest.mark.usefixtures("alive")
 def test_a_map_that_waits_for_long_is_a_warning(tmp_path, spool):
-    begun = NOW - timedelta(minutes=50)
+    begun = datetime.now(UTC) - timedelta(minutes=50)
     put_job(spool, 2, delivery=Delivery("archive", attempts=4, first_attempt_at=begun))
     found = line(read(tmp_path), "archive")
     assert (found.level, found.reason) == (Level.WARNING, "delivery-late")
@@ -137,18 +137,22 @@ def test_scripts_and_pipes_get_what_they_can_read(tmp_path, spool):
 @pytest.mark.usefixtures("alive")
 def test_watching_shows_what_happens_until_it_is_interrupted(tmp_path, spool):
     """On a terminal, in colours; the last that was seen stays, and decides the exit code."""
-    command = [*COMMAND, "status", "--watch", "-c", str(write_settings(tmp_path, 104))]
+    watch = [*COMMAND, "status", "--watch", "-c", str(write_settings(tmp_path, 104))]
+    command = ["env", "--default-signal=INT", *watch]  # what runs in the background ignores it
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "50"}
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
-        seen = read_until(ours, b"nothing received")
-        assert b"\x1b[32mok" in seen
-        put_instance(spool, 1)
-        read_until(ours, b"1 no-route")
-        process.send_signal(signal.SIGINT)
-        last = read_until(ours, None)
-        assert process.wait(30) == 1
+        try:
+            seen = read_until(ours, b"nothing received")
+            assert b"\x1b[32mok" in seen
+            put_instance(spool, 1)
+            read_until(ours, b"1 no-route")
+            process.send_signal(signal.SIGINT)
+            last = read_until(ours, None)
+            assert process.wait(30) == 1
+        finally:
+            process.kill()
     os.close(ours)
     assert b"1 no-route" in last
     assert b"Traceback" not in last
