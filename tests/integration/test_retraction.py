@@ -17,6 +17,7 @@ from mumap_node.node.dicomweb.destination import WebDestination
 from mumap_node.node.jobs.lookup import NotPossibleError
 from mumap_node.node.jobs.states import JobState
 from mumap_node.node.jobs.verbs import Jobs
+from mumap_node.node.totals import Total, read_total
 from nodes import MakeSite, Site, Trap, kill, stop
 from peers import RecordingScp, dcmtk_storescp, orthanc, unused_port
 from waiting import wait_until
@@ -54,12 +55,15 @@ def test_the_note_names_the_map_goes_once_and_a_person_is_told_of_the_rest(
         with pytest.raises(NotPossibleError, match="jobs rerun"):
             jobs.retry(job)
         (left,) = jobs.show(job).by_hand
+        counted = read_total(site.spool.run, Total.DELIVERIES)
     assert (kinds(acting), kinds(other)) == (["map", "note"], ["map"])
     mumap, note = (received.dataset() for received in acting.received)
     found = read_key_objects(note)
     assert [named.sop_instance_uid for named in found.objects] == [mumap.SOPInstanceUID]
     assert found.reason == "safety"
     assert left.destination == "other"
+    accepted = {("acting", "accepted", ""): 1, ("other", "accepted", ""): 1}
+    assert counted == accepted, "a note is no map that somebody waits for"
     assert left.series == (
         f'"{mumap.SeriesDescription}", number {mumap.SeriesNumber}, of {mumap.SeriesDate}'
     )

@@ -11,39 +11,26 @@ from enum import IntEnum
 
 from pydicom import Dataset
 
+from mumap_node.dicom.codes import Code
 from mumap_node.dicom.elements import text, value
 from mumap_node.dicom.quiet import quiet
 from mumap_node.dicom.repertoire import decode, encodings
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code of DCM (PS3.16 annex D).
-
-    Attributes:
-        value: Code Value.
-        meaning: Code Meaning.
-    """
-
-    value: str
-    meaning: str
-
-
-APPLICATION_ACTIVITY = Code("110100", "Application Activity")
-BEGIN_TRANSFERRING = Code("110102", "Begin Transferring DICOM Instances")
-TRANSFERRED = Code("110104", "DICOM Instances Transferred")
-QUERY = Code("110112", "Query")
-SECURITY_ALERT = Code("110113", "Security Alert")
+APPLICATION_ACTIVITY = Code("110100", "DCM", "Application Activity")
+BEGIN_TRANSFERRING = Code("110102", "DCM", "Begin Transferring DICOM Instances")
+TRANSFERRED = Code("110104", "DCM", "DICOM Instances Transferred")
+QUERY = Code("110112", "DCM", "Query")
+SECURITY_ALERT = Code("110113", "DCM", "Security Alert")
 """Events (CID 400)."""
 
-APPLICATION_START = Code("110120", "Application Start")
-APPLICATION_STOP = Code("110121", "Application Stop")
-NODE_AUTHENTICATION = Code("110126", "Node Authentication")
+APPLICATION_START = Code("110120", "DCM", "Application Start")
+APPLICATION_STOP = Code("110121", "DCM", "Application Stop")
+NODE_AUTHENTICATION = Code("110126", "DCM", "Node Authentication")
 """Kinds of events (CID 401)."""
 
-APPLICATION = Code("110150", "Application")
-DESTINATION = Code("110152", "Destination Role ID")
-SOURCE = Code("110153", "Source Role ID")
+APPLICATION = Code("110150", "DCM", "Application")
+DESTINATION = Code("110152", "DCM", "Destination Role ID")
+SOURCE = Code("110153", "DCM", "Source Role ID")
 """Roles of participants (CID 402)."""
 
 

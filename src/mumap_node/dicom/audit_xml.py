@@ -10,18 +10,18 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mumap_node.dicom.audit import (
     AuditMessage,
-    Code,
     Participant,
     Patient,
     Question,
     Study,
     Suspect,
 )
+from mumap_node.dicom.codes import Code
 
-_STUDY = Code("110180", "Study Instance UID")
-_SOP_CLASS = Code("110181", "SOP Class UID")
-_NODE = Code("110182", "Node ID")
-_PATIENT = Code("2", "Patient Number")  # RFC 3881 5.5.4, not DCM
+_STUDY = Code("110180", "DCM", "Study Instance UID")
+_SOP_CLASS = Code("110181", "DCM", "SOP Class UID")
+_NODE = Code("110182", "DCM", "Node ID")
+_PATIENT = Code("2", "RFC-3881", "Patient Number")  # RFC 3881 5.5.4
 """What identifiers of objects are (CID 404)."""
 
 LONGEST_TEXT = 256
@@ -72,11 +72,10 @@ def plain(words: str) -> str:
 
 
 def _code(parent: Element, name: str, code: Code) -> None:
-    system = "RFC-3881" if code is _PATIENT else "DCM"
     SubElement(
         parent,
         name,
-        {"csd-code": code.value, "codeSystemName": system, "originalText": code.meaning},
+        {"csd-code": code.value, "codeSystemName": code.scheme, "originalText": code.meaning},
     )
 
 

@@ -185,7 +185,7 @@ def _series_items(objects: Sequence[Dataset]) -> Iterator[Dataset]:
 
     for uid, members in groupby(sorted(objects, key=of_series), of_series):
         item = Dataset()
-        item.ReferencedSOPSequence = [_reference(sent) for sent in members]
+        item.ReferencedSOPSequence = [series.instance_reference(sent) for sent in members]
         item.SeriesInstanceUID = uid
         yield item
 
@@ -207,14 +207,7 @@ def _image(sent: Dataset) -> Dataset:
     item = Dataset()
     item.RelationshipType = "CONTAINS"
     item.ValueType = "IMAGE"
-    item.ReferencedSOPSequence = [_reference(sent)]
-    return item
-
-
-def _reference(sent: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = text(sent, "SOPClassUID")
-    item.ReferencedSOPInstanceUID = text(sent, "SOPInstanceUID")
+    item.ReferencedSOPSequence = [series.instance_reference(sent)]
     return item
 
 

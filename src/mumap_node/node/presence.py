@@ -37,12 +37,18 @@ def is_present(run: Path, component: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor)
     finally:
         os.close(descriptor)  # gives the lock back too
-    return False
+
+
+def try_lock(descriptor: int) -> bool:
+    """Whether nobody else holds the lock of an open file; then it is ours until that is closed."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _file(run: Path, component: str) -> Path:

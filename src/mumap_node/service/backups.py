@@ -130,6 +130,8 @@ def _left_out(settings: Settings, config: Path) -> Iterator[tuple[str, str]]:
     if settings.tls is not None:
         for key in ("certificate", "key", "authorities"):
             yield f"tls.{key}", str(getattr(settings.tls, key))
+    if settings.audit is not None and settings.audit.authorities is not None:
+        yield "audit.authorities", str(settings.audit.authorities)
     for table in settings.destinations:
         for key in ("authorities", "token_file", "password_file"):
             if (path := getattr(table, key)) is not None:

@@ -2,13 +2,15 @@
 
 import gzip
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from commands import SETTINGS, write_settings
+from authorities import Authority
+from commands import SETTINGS, with_tls, write_settings
 from mumap_node.errors import ConfigurationError
 from mumap_node.node.spool.files import Spool
 from mumap_node.service.backups import back_up, missing_models, restore
@@ -47,6 +49,17 @@ def test_a_backup_is_for_the_nodes_user_alone_and_says_what_it_does_not_hold(con
     assert manifest.header.left_out == left_out
     assert b"hush" not in gzip.decompress(file.read_bytes())
     assert config.read_bytes() in gzip.decompress(file.read_bytes())
+
+
+def test_certificates_the_audit_trail_is_sent_with_are_named(config, hospital: Authority) -> None:
+    theirs = config.parent / "syslog-ca.pem"
+    shutil.copy(hospital.certificate, theirs)
+    trail = f'\n[audit]\nhost = "syslog.example.org"\nauthorities = "{theirs}"\n'
+    config.write_text(with_tls(config.read_text(), hospital.issue("backup")) + trail)
+
+    manifest = back_up(_settings(config), config, str(config.parent / "node.backup"))
+
+    assert manifest.header.left_out["audit.authorities"] == str(theirs)
 
 
 def test_settings_with_a_password_stay_out_and_those_that_name_its_file_do_not(config) -> None:

@@ -17,7 +17,7 @@ from mumap_node.dicom import codes, describing
 from mumap_node.dicom.elements import items, text, value
 from mumap_node.dicom.geometry import read_place
 from mumap_node.dicom.marks import SYNTHETIC
-from mumap_node.dicom.modules.series import time_of_making
+from mumap_node.dicom.modules.series import instance_reference, time_of_making
 from mumap_node.dicom.verbatim import (
     CODE,
     Attribute,
@@ -99,7 +99,7 @@ def general_image(
     of_phantom = text(source, "QualityControlImage") == "YES"
     module.QualityControlImage = "YES" if of_phantom else "NO"
     module.update(lossy_compression(source))
-    reference = _reference(source)
+    reference = instance_reference(source)
     reference.SpatialLocationsPreserved = "YES" if keeps_place else "NO"
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     module.SourceImageSequence = [reference]
@@ -124,7 +124,7 @@ def lossy_compression(source: Dataset) -> Dataset:
 def common_instance_reference(source: Dataset) -> Dataset:
     """Common Instance Reference (C.12.2): the series of the source."""
     series = copy_valid(source, ["SeriesInstanceUID"])
-    series.ReferencedInstanceSequence = [_reference(source)]
+    series.ReferencedInstanceSequence = [instance_reference(source)]
     module = Dataset()
     module.ReferencedSeriesSequence = [series]
     return module
@@ -198,13 +198,6 @@ def reconstruction(source: Dataset) -> Dataset:
     module[Tag("SpacingBetweenSlices")] = copy_numbers(source, "SpacingBetweenSlices", 1)
     module[Tag("SliceThickness")] = copy_numbers(source, "SliceThickness", 1)
     return module
-
-
-def _reference(source: Dataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID = text(source, "SOPClassUID")
-    item.ReferencedSOPInstanceUID = text(source, "SOPInstanceUID")
-    return item
 
 
 def real_world_values(stored_per_lac: float = STORED_PER_LAC, vr: str = "US") -> Dataset:

@@ -7,11 +7,10 @@ from pydicom import Dataset
 from pydicom.tag import Tag
 
 from mumap_node.dicom import codes, describing
-from mumap_node.dicom.elements import text
 from mumap_node.dicom.marks import CONTENT_LABEL
 from mumap_node.dicom.modules import plane
 from mumap_node.dicom.modules.image import LARGEST_PER_CM, real_world_values, within_range
-from mumap_node.dicom.modules.series import time_of_making
+from mumap_node.dicom.modules.series import instance_reference, time_of_making
 from mumap_node.dicom.provenance import Provenance
 from mumap_node.dicom.uids import derive_uid
 from mumap_node.dicom.verbatim import raw_element
@@ -121,9 +120,7 @@ def _real_world_values() -> Dataset:
 
 
 def _derived_from(source: Dataset) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = text(source, "SOPClassUID")
-    reference.ReferencedSOPInstanceUID = text(source, "SOPInstanceUID")
+    reference = instance_reference(source)
     reference.PurposeOfReferenceCodeSequence = [codes.SOURCE_IMAGE.item()]
     item = Dataset()
     item.SourceImageSequence = [reference]

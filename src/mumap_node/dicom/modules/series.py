@@ -166,3 +166,15 @@ def _series_number(source: Dataset, series_instance_uid: str) -> int:
     number = describing.series_number(source) or 0
     distinct = int(series_instance_uid.rsplit(".", 1)[-1]) % 1_000_000
     return 1_000_000_000 + (number if number < 1000 else 0) * 1_000_000 + distinct
+
+
+def instance_reference(referenced: Dataset) -> Dataset:
+    """An item that names one object (SOP Instance Reference Macro, PS3.3 table 10-11).
+
+    Args:
+        referenced: With its SOP Class and SOP Instance UID.
+    """
+    item = Dataset()
+    item.ReferencedSOPClassUID = text(referenced, "SOPClassUID")
+    item.ReferencedSOPInstanceUID = text(referenced, "SOPInstanceUID")
+    return item

@@ -25,13 +25,13 @@ from mumap_node.dicom.audit import (
     SOURCE,
     TRANSFERRED,
     AuditMessage,
-    Code,
     Outcome,
     Participant,
     Question,
     Suspect,
     subject_of,
 )
+from mumap_node.dicom.codes import Code
 from mumap_node.dicom.elements import text
 from mumap_node.node.dicomweb.destination import AnyDestination, WebDestination
 

@@ -1,6 +1,5 @@
 """Forwarding: sends the trail to a syslog server, in order, and removes what is over."""
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import structlog
 from mumap_node.errors import TransientError
 from mumap_node.node.audit.syslog import SyslogServer, deliver
 from mumap_node.node.audit.trail import Trail, is_before
+from mumap_node.node.presence import try_lock
 from mumap_node.node.spool.files import RecordDamagedError, read_record, write_record
 
 LOOK_SECONDS = 5.0
@@ -80,7 +80,7 @@ class Forwarder:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         lock = os.open(self._options.run / "forwarder.lock", flags, 0o660)
         try:
-            while not _is_locked(lock):
+            while not try_lock(lock):
                 if self._stop.wait(self._options.look_seconds):
                     return
             while not self._stop.is_set():
@@ -140,11 +140,3 @@ class Forwarder:
         days = self._trail.days()
         sent = {known: count for known, count in self._sent().items() if known in days}
         write_record(self._progress_file, Progress(sent | {day: offset}))
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -1,6 +1,5 @@
 """The worker: admits what was received, makes and compares maps, keeps spool and engine in step."""
 
-import fcntl
 import os
 import threading
 import time
@@ -22,6 +21,7 @@ from mumap_node.node.engine.executor import SWEEP_SECONDS, Executor, Served
 from mumap_node.node.jobs.deliveries import keep_stopped
 from mumap_node.node.jobs.dossier import next_map_attempt
 from mumap_node.node.model import LoadedModel
+from mumap_node.node.presence import try_lock
 from mumap_node.node.spool.files import Spool
 from mumap_node.node.spool.records import Job
 from mumap_node.node.worker.admission import Admitter
@@ -181,7 +181,7 @@ class Clerk:
         try:
             lock = os.open(self._spool.run / "clerk.lock", flags, 0o660)
             while not self._stop.is_set():
-                if _try_lock(lock):
+                if try_lock(lock):
                     self._serve()
                 else:
                     self._stop.wait(self._options.look_seconds)
@@ -261,14 +261,6 @@ def open_models(making: Making, rules: Rules) -> None:
             problems.extend(error.problems)
     if problems:
         raise ConfigurationError(reason, problems)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _now() -> datetime:
